@@ -1,0 +1,27 @@
+// Multi-scale deformable attention (Zhu et al. 2021, "Deformable DETR", equation 3): each query reads a few sampled
+// points of every feature level, bilinearly, and sums them with its attention weights.
+//
+//   value               [batch, size, heads, channels]   size = sum over levels of h * w, levels one after the other
+//   spatial_shapes      [levels, 2] int64, (h, w)
+//   level_start_index   [levels] int64, first row of each level in `value`
+//   sampling_locations  [batch, queries, heads, levels, points, 2], (x, y); 0 and 1 are the outer edges of the level
+//   attention_weights   [batch, queries, heads, levels, points]
+//   returns             [batch, queries, heads * channels]
+//
+// A location (x, y) samples at pixel (x * w - 0.5, y * h - 0.5); corners outside the level count as zero. That is
+// torch's grid_sample with zero padding and align_corners = false.
+#ifndef OPS_MS_DEFORM_ATTN_MS_DEFORM_ATTN_H_
+#define OPS_MS_DEFORM_ATTN_MS_DEFORM_ATTN_H_
+
+#include <ATen/core/Tensor.h>
+
+namespace ops {
+
+// Differentiable in value, sampling_locations and attention_weights. float32 and float64; all three of one type.
+// Dispatches through torch as grouppose::ms_deform_attn. Wrong shapes or types throw c10::Error with both in the text.
+at::Tensor MsDeformAttn(const at::Tensor& value, const at::Tensor& spatial_shapes, const at::Tensor& level_start_index,
+                        const at::Tensor& sampling_locations, const at::Tensor& attention_weights);
+
+}  // namespace ops
+
+#endif  // OPS_MS_DEFORM_ATTN_MS_DEFORM_ATTN_H_

@@ -1,0 +1,20 @@
+"""The one file that every BUILD file loads its rules from: a move to another Bazel is one edit here."""
+
+load("@rules_cc//cc:defs.bzl", _cc_binary = "cc_binary", _cc_library = "cc_library", _cc_proto_library = "cc_proto_library", _cc_test = "cc_test")
+load("@rules_proto//proto:defs.bzl", _proto_library = "proto_library")
+
+# Warnings are for our own code: outside projects are included as system headers.
+_COPTS = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-sign-compare", "-Wno-missing-field-initializers"]
+
+proto_library = _proto_library
+cc_proto_library = _cc_proto_library
+
+def cc_library(copts = [], **kwargs):
+    _cc_library(copts = _COPTS + copts, **kwargs)
+
+def cc_binary(copts = [], **kwargs):
+    _cc_binary(copts = _COPTS + copts, **kwargs)
+
+def cc_test(copts = [], deps = [], **kwargs):
+    """A GoogleTest program; the main function comes with it."""
+    _cc_test(copts = _COPTS + copts, deps = deps + ["@com_google_googletest//:gtest_main"], **kwargs)
