@@ -18,9 +18,9 @@ namespace grouppose::testing {
 // $GROUPPOSE_TEST_DATA, or "" where it is not set or no folder.
 std::string TestDataFolder();
 
-#define SKIP_WITHOUT_TEST_DATA()                                                                    \
-  if (::grouppose::testing::TestDataFolder().empty()) {                                             \
-    GTEST_SKIP() << "GROUPPOSE_TEST_DATA is not set to a folder with the outside results";          \
+#define SKIP_WITHOUT_TEST_DATA()                                                           \
+  if (::grouppose::testing::TestDataFolder().empty()) {                                    \
+    GTEST_SKIP() << "GROUPPOSE_TEST_DATA is not set to a folder with the outside results"; \
   }
 
 // One NAME.safetensors with the NAME.json beside it. Throws base::CheckError where a file or a name is missing.
@@ -38,7 +38,7 @@ class Fixture {
   bool HasMeta(const std::string& pointer) const;
   std::vector<std::string> Keys(const std::string& pointer) const;  // keys of an object, in file order
   std::vector<std::string> Strings(const std::string& pointer) const;
-  std::vector<double> Numbers(const std::string& pointer) const;    // a flat array; null becomes NaN
+  std::vector<double> Numbers(const std::string& pointer) const;  // a flat array; null becomes NaN
 
  private:
   std::map<std::string, at::Tensor> tensors_;
