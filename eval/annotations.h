@@ -29,8 +29,8 @@ using Box = std::array<double, 4>;  // x, y of the upper left corner, width, hei
 
 struct Image {
   int64_t id = 0;
-  int64_t width = 0, height = 0;  // pixels
-  std::string file_name;
+  int64_t width = 0, height = 0;      // pixels; 0 where the file does not say
+  std::string file_name;              // "" where the file does not say
   std::optional<double> crowd_index;  // CrowdPose's `crowdIndex`, 0 (nobody overlaps) to 1
 };
 
@@ -80,9 +80,8 @@ absl::StatusOr<Dataset> ReadDataset(const std::string& path, const ReadOptions& 
 absl::StatusOr<std::vector<Detection>> ReadDetections(const std::string& path, const ReadOptions& options = {});
 
 // The same from memory; `source` stands for the file in errors.
-absl::StatusOr<Dataset> ParseDataset(const std::string& json, const std::string& source,
-                                     const ReadOptions& options = {});
-absl::StatusOr<std::vector<Detection>> ParseDetections(const std::string& json, const std::string& source,
+absl::StatusOr<Dataset> ParseDataset(std::string json, const std::string& source, const ReadOptions& options = {});
+absl::StatusOr<std::vector<Detection>> ParseDetections(std::string json, const std::string& source,
                                                        const ReadOptions& options = {});
 
 // JSON, one record a line. Numbers are the shortest text that reads back as the same double; NaN and infinities are
