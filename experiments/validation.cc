@@ -1,0 +1,360 @@
+#include "experiments/validation.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/check.h"
+#include "experiments/field_paths.h"
+
+namespace grouppose::experiments {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// The numbers a field may hold, ends included unless said otherwise.
+struct Range {
+  const char* path;
+  double low;
+  double high;
+  bool without_low = false;
+  bool without_high = false;
+};
+
+constexpr Range AtLeast(const char* path, double low) { return {path, low, kInfinity, false, true}; }
+constexpr Range MoreThan(const char* path, double low) { return {path, low, kInfinity, true, true}; }
+constexpr Range Between(const char* path, double low, double high) { return {path, low, high}; }
+constexpr Range Probability(const char* path) { return {path, 0, 1}; }
+
+// Every number of an experiment; infinity and NaN are in none of these ranges.
+constexpr Range kRanges[] = {
+    // figures of 17 joints are not told apart on fewer pixels
+    AtLeast("data.synthetic.image_size", 16),
+    AtLeast("data.synthetic.train_images", 1),
+    AtLeast("data.synthetic.tuning_images", 0),
+    AtLeast("data.synthetic.test_images", 0),
+    AtLeast("data.synthetic.train_seed", 0),
+    AtLeast("data.synthetic.tuning_seed", 0),
+    AtLeast("data.synthetic.test_seed", 0),
+    AtLeast("data.synthetic.max_persons", 1),
+    {"data.synthetic.min_height", 0, 1, /*without_low=*/true},
+    {"data.synthetic.max_height", 0, 1, /*without_low=*/true},
+    Probability("data.synthetic.max_overlap"),
+    Probability("data.synthetic.back_probability"),
+    Probability("data.synthetic.tilt_probability"),
+    // beyond a quarter turn a figure is seen from behind, which back_probability is for
+    Between("data.synthetic.yaw", 0, 1.5707963267948966),
+    AtLeast("data.synthetic.max_clutter", 0),
+    Probability("data.synthetic.occluder_probability"),
+    Between("data.synthetic.noise", 0, 255),
+    AtLeast("data.train_filter.min_persons", 0),
+    AtLeast("data.train_filter.max_persons", 0),
+    AtLeast("data.train_filter.min_num_keypoints", 0),
+    AtLeast("data.train_filter.min_area", 0),
+    AtLeast("data.train_filter.first_images", 0),
+    Probability("data.augmentation.flip_probability"),
+    AtLeast("data.augmentation.scales", 1),
+    AtLeast("data.augmentation.max_size", 1),
+    Probability("data.augmentation.crop_probability"),
+    AtLeast("data.augmentation.crop_resize_scales", 1),
+    AtLeast("data.augmentation.min_crop", 1),
+    AtLeast("data.augmentation.max_crop", 1),
+    AtLeast("data.augmentation.evaluation_scale", 1),
+    AtLeast("data.augmentation.evaluation_max_size", 1),
+    AtLeast("model.backbone.stem_channels", 1),
+    AtLeast("model.backbone.stage_channels", 1),
+    AtLeast("model.backbone.blocks_per_stage", 1),
+    AtLeast("model.backbone.norm_groups", 1),
+    AtLeast("model.hidden_dim", 1),
+    AtLeast("model.num_heads", 1),
+    AtLeast("model.feedforward_dim", 1),
+    {"model.dropout", 0, 1, /*without_low=*/false, /*without_high=*/true},
+    AtLeast("model.encoder_layers", 0),
+    AtLeast("model.decoder_layers", 0),
+    AtLeast("model.num_feature_levels", 1),
+    AtLeast("model.encoder_points", 1),
+    AtLeast("model.decoder_points", 1),
+    AtLeast("model.num_queries", 1),
+    // a person is class 1, so there are two at least
+    AtLeast("model.num_classes", 2),
+    AtLeast("model.num_body_points", 1),
+    MoreThan("model.position_temperature", 0),
+    AtLeast("loss.class_weight", 0),
+    AtLeast("loss.keypoints_weight", 0),
+    AtLeast("loss.oks_weight", 0),
+    AtLeast("loss.intermediate_weight", 0),
+    Probability("loss.focal_alpha"),
+    AtLeast("loss.class_cost", 0),
+    AtLeast("loss.keypoints_cost", 0),
+    AtLeast("loss.oks_cost", 0),
+    AtLeast("training.batch_size", 1),
+    AtLeast("training.epochs", 1),
+    AtLeast("training.steps", 1),
+    AtLeast("training.optimizer.learning_rate", 0),
+    AtLeast("training.optimizer.backbone_learning_rate", 0),
+    AtLeast("training.optimizer.weight_decay", 0),
+    AtLeast("training.optimizer.clip_max_norm", 0),
+    AtLeast("training.schedule.drop_epoch", 0),
+    Between("training.schedule.drop_factor", 0, 1),
+    AtLeast("training.schedule.warmup_steps", 0),
+    AtLeast("training.evaluation_interval", 0),
+    AtLeast("training.checkpoint_interval", 0),
+    AtLeast("training.log_interval", 1),
+    AtLeast("evaluation.batch_size", 1),
+    AtLeast("evaluation.num_select", 1),
+    AtLeast("pretraining.heatmap.steps", 0),
+    AtLeast("pretraining.heatmap.batch_size", 1),
+    AtLeast("pretraining.heatmap.learning_rate", 0),
+    AtLeast("pretraining.heatmap.positive_weight", 0),
+    AtLeast("pretraining.stage_one.steps", 0),
+    AtLeast("pretraining.stage_one.batch_size", 1),
+    AtLeast("pretraining.stage_one.learning_rate", 0),
+    AtLeast("pretraining.stage_one.num_queries", 1),
+};
+
+// The keypoints of COCO, which the synthetic people have too.
+constexpr int kCocoKeypoints = 17;
+// C3, C4 and C5 of ResNet-50.
+constexpr int kResNet50Levels = 3;
+// Both axes share hidden_dim, and each frequency takes a sine and a cosine.
+constexpr int kSineParts = 4;
+
+std::string RangeText(const Range& range) {
+  const std::string low = absl::StrCat(range.without_low ? "more than " : "at least ", range.low);
+  if (range.high == kInfinity) return low;
+  if (!range.without_low && !range.without_high) return absl::StrCat(range.low, " to ", range.high);
+  return absl::StrCat(low, " and ", range.without_high ? "less than " : "at most ", range.high);
+}
+
+bool Contains(const Range& range, double value) {
+  return (range.without_low ? value > range.low : value >= range.low) &&
+         (range.without_high ? value < range.high : value <= range.high);
+}
+
+// One number of an int32 or double field; `index` -1 for a field that is no list.
+double NumberAt(const Message& message, const FieldDescriptor* field, int index) {
+  const Reflection* reflection = message.GetReflection();
+  const bool is_double = field->cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE;
+  if (index < 0) {
+    return is_double ? reflection->GetDouble(message, field) : reflection->GetInt32(message, field);
+  }
+  return is_double ? reflection->GetRepeatedDouble(message, field, index)
+                   : reflection->GetRepeatedInt32(message, field, index);
+}
+
+// The numbers that a path holds: none (an empty list, or the member of a oneof that is not set), one, or a list.
+std::vector<double> NumbersAt(const Message& root, const std::string& path) {
+  const auto fields = FindFieldPath(root.GetDescriptor(), path);
+  GROUPPOSE_CHECK(fields.ok(), path);
+  const Message* message = &root;
+  for (size_t i = 0; i + 1 < fields->size(); ++i) {
+    message = &message->GetReflection()->GetMessage(*message, (*fields)[i]);
+  }
+  const FieldDescriptor* field = fields->back();
+  std::vector<double> numbers;
+  if (!field->is_repeated()) {
+    if (message->GetReflection()->HasField(*message, field)) numbers.push_back(NumberAt(*message, field, -1));
+    return numbers;
+  }
+  for (int i = 0; i < message->GetReflection()->FieldSize(*message, field); ++i) {
+    numbers.push_back(NumberAt(*message, field, i));
+  }
+  return numbers;
+}
+
+// Collects the first broken rule.
+class Checker {
+ public:
+  explicit Checker(const Origins& origins) : origins_(origins) {}
+
+  // `paths` are the fields that a rule is about, the one to be changed first.
+  template <typename Value>
+  void Require(bool holds, const std::vector<std::string>& paths, const Value& found, const std::string& expected) {
+    if (holds || !status_.ok()) return;
+    status_ = absl::InvalidArgumentError(absl::StrCat(origins_.Latest(paths), ": ", paths[0], " is ", found,
+                                                      origins_.IsSet(paths[0]) ? "" : " by default", ", expected ",
+                                                      expected));
+  }
+
+  const absl::Status& status() const { return status_; }
+
+ private:
+  const Origins& origins_;
+  absl::Status status_;
+};
+
+void CheckRanges(const Experiment& experiment, Checker* check) {
+  for (const Range& range : kRanges) {
+    for (double number : NumbersAt(experiment, range.path)) {
+      check->Require(Contains(range, number), {range.path}, number, RangeText(range));
+    }
+  }
+}
+
+bool UsesSyntheticPeople(const Experiment& experiment) {
+  return experiment.data().source() == Data::SYNTHETIC || experiment.pretraining().heatmap().steps() > 0 ||
+         experiment.pretraining().stage_one().steps() > 0;
+}
+
+void CheckSplit(const Experiment& experiment, Checker* check) {
+  const Data& data = experiment.data();
+  const std::string& split = data.evaluation_split();
+  const std::string quoted = absl::StrCat("\"", split, "\"");
+  const std::vector<std::string> paths = {"data.evaluation_split", "data.source"};
+  if (data.source() == Data::COCO) {
+    check->Require(split == "val" || split == "train", paths, quoted, "\"val\" or \"train\" for COCO");
+    return;
+  }
+  check->Require(split == "test" || split == "tuning" || split == "train", paths, quoted,
+                 "\"test\", \"tuning\" or \"train\" for SYNTHETIC");
+  check->Require(split != "test" || data.synthetic().test_images() > 0, {"data.synthetic.test_images", paths[0]}, 0,
+                 "at least 1: these images are evaluated");
+  check->Require(split != "tuning" || data.synthetic().tuning_images() > 0, {"data.synthetic.tuning_images", paths[0]},
+                 0, "at least 1: these images are evaluated");
+}
+
+void CheckSyntheticPeople(const Experiment& experiment, Checker* check) {
+  if (!UsesSyntheticPeople(experiment)) return;
+  const SyntheticPeople& people = experiment.data().synthetic();
+  check->Require(people.max_height() >= people.min_height(), {"data.synthetic.max_height", "data.synthetic.min_height"},
+                 people.max_height(), absl::StrCat("at least data.synthetic.min_height (", people.min_height(), ")"));
+  // images that were trained on say nothing about people never seen
+  check->Require(people.tuning_seed() != people.train_seed(),
+                 {"data.synthetic.tuning_seed", "data.synthetic.train_seed"}, people.tuning_seed(),
+                 "another seed than data.synthetic.train_seed");
+  check->Require(people.test_seed() != people.train_seed(), {"data.synthetic.test_seed", "data.synthetic.train_seed"},
+                 people.test_seed(), "another seed than data.synthetic.train_seed");
+  check->Require(people.test_seed() != people.tuning_seed(), {"data.synthetic.test_seed", "data.synthetic.tuning_seed"},
+                 people.test_seed(), "another seed than data.synthetic.tuning_seed");
+}
+
+void CheckFilter(const Experiment& experiment, Checker* check) {
+  const ImageFilter& filter = experiment.data().train_filter();
+  check->Require(filter.max_persons() == 0 || filter.max_persons() >= filter.min_persons(),
+                 {"data.train_filter.max_persons", "data.train_filter.min_persons"}, filter.max_persons(),
+                 absl::StrCat("0 or at least data.train_filter.min_persons (", filter.min_persons(), ")"));
+  check->Require(filter.min_num_keypoints() <= experiment.model().num_body_points(),
+                 {"data.train_filter.min_num_keypoints", "model.num_body_points"}, filter.min_num_keypoints(),
+                 absl::StrCat("at most model.num_body_points (", experiment.model().num_body_points(), ")"));
+}
+
+void CheckCrops(const Augmentation& augmentation, Checker* check) {
+  if (augmentation.crop_probability() == 0) return;
+  const std::string prefix = "data.augmentation.";
+  const auto& scales = augmentation.crop_resize_scales();
+  check->Require(!scales.empty(), {prefix + "crop_resize_scales", prefix + "crop_probability"}, "empty",
+                 absl::StrCat("at least one scale, such as [400, 500, 600]: crop_probability is ",
+                              augmentation.crop_probability()));
+  if (scales.empty()) return;
+  check->Require(augmentation.max_crop() >= augmentation.min_crop(), {prefix + "max_crop", prefix + "min_crop"},
+                 augmentation.max_crop(), absl::StrCat("at least min_crop (", augmentation.min_crop(), ")"));
+  // an image resized to its short side must hold the smallest crop
+  const int smallest = *std::min_element(scales.begin(), scales.end());
+  check->Require(augmentation.min_crop() <= smallest, {prefix + "min_crop", prefix + "crop_resize_scales"},
+                 augmentation.min_crop(), absl::StrCat("at most the smallest of crop_resize_scales (", smallest, ")"));
+}
+
+void CheckAugmentation(const Experiment& experiment, Checker* check) {
+  const Augmentation& augmentation = experiment.data().augmentation();
+  const std::string prefix = "data.augmentation.";
+  check->Require(!augmentation.scales().empty(), {prefix + "scales"}, "empty",
+                 "at least one scale, such as [480, 512, 544]");
+  for (int scale : augmentation.scales()) {
+    check->Require(scale <= augmentation.max_size(), {prefix + "scales", prefix + "max_size"}, scale,
+                   absl::StrCat("at most max_size (", augmentation.max_size(), ")"));
+  }
+  check->Require(augmentation.evaluation_scale() <= augmentation.evaluation_max_size(),
+                 {prefix + "evaluation_scale", prefix + "evaluation_max_size"}, augmentation.evaluation_scale(),
+                 absl::StrCat("at most evaluation_max_size (", augmentation.evaluation_max_size(), ")"));
+  CheckCrops(augmentation, check);
+}
+
+void CheckBackbone(const Experiment& experiment, Checker* check) {
+  const Model& model = experiment.model();
+  const Backbone& backbone = model.backbone();
+  const bool small = backbone.kind() == Backbone::SMALL_RESNET;
+  const std::string prefix = "model.backbone.";
+  if (small) {
+    check->Require(!backbone.stage_channels().empty(), {prefix + "stage_channels", prefix + "kind"}, "empty",
+                   "one number a stage, such as [32, 64, 96], for SMALL_RESNET");
+    const std::string multiple = absl::StrCat("a multiple of norm_groups (", backbone.norm_groups(), ")");
+    check->Require(backbone.stem_channels() % backbone.norm_groups() == 0,
+                   {prefix + "stem_channels", prefix + "norm_groups"}, backbone.stem_channels(), multiple);
+    for (int channels : backbone.stage_channels()) {
+      check->Require(channels % backbone.norm_groups() == 0, {prefix + "stage_channels", prefix + "norm_groups"},
+                     channels, multiple);
+    }
+  }
+  const int levels = small ? backbone.stage_channels_size() : kResNet50Levels;
+  check->Require(model.num_feature_levels() == levels || model.num_feature_levels() == levels + 1,
+                 {"model.num_feature_levels", small ? prefix + "stage_channels" : prefix + "kind"},
+                 model.num_feature_levels(),
+                 absl::StrCat(levels, " (the levels of the backbone) or ", levels + 1,
+                              " (one more, by a convolution of stride 2)"));
+}
+
+void CheckModel(const Experiment& experiment, Checker* check) {
+  const Model& model = experiment.model();
+  check->Require(model.hidden_dim() % kSineParts == 0, {"model.hidden_dim"}, model.hidden_dim(),
+                 "a multiple of 4 (sine embeddings: two axes, sine and cosine)");
+  check->Require(model.hidden_dim() % model.num_heads() == 0, {"model.hidden_dim", "model.num_heads"},
+                 model.hidden_dim(), absl::StrCat("a multiple of model.num_heads (", model.num_heads(), ")"));
+  check->Require(model.num_body_points() == kCocoKeypoints, {"model.num_body_points", "data.source"},
+                 model.num_body_points(),
+                 absl::StrCat(kCocoKeypoints, ", as ", Data::Source_Name(experiment.data().source()), " has"));
+  const SyntheticPeople& people = experiment.data().synthetic();
+  check->Require(!UsesSyntheticPeople(experiment) || people.max_persons() <= model.num_queries(),
+                 {"data.synthetic.max_persons", "model.num_queries"}, people.max_persons(),
+                 absl::StrCat("at most model.num_queries (", model.num_queries(), "): each person takes a query"));
+}
+
+void CheckTraining(const Experiment& experiment, Checker* check) {
+  const Training& training = experiment.training();
+  const Schedule& schedule = training.schedule();
+  check->Require(schedule.warmup_steps() == 0 || schedule.kind() == Schedule::COSINE,
+                 {"training.schedule.warmup_steps", "training.schedule.kind"}, schedule.warmup_steps(),
+                 "0: only COSINE warms up");
+  check->Require(!training.has_steps() || schedule.warmup_steps() < training.steps(),
+                 {"training.schedule.warmup_steps", "training.steps"}, schedule.warmup_steps(),
+                 absl::StrCat("less than training.steps (", training.steps(), ")"));
+}
+
+void CheckEvaluation(const Experiment& experiment, Checker* check) {
+  const Model& model = experiment.model();
+  const int64_t scores = int64_t{model.num_queries()} * model.num_classes();
+  check->Require(experiment.evaluation().num_select() <= scores,
+                 {"evaluation.num_select", "model.num_queries", "model.num_classes"},
+                 experiment.evaluation().num_select(),
+                 absl::StrCat("at most model.num_queries x model.num_classes (", scores, ")"));
+}
+
+}  // namespace
+
+absl::Status Validate(const Experiment& experiment, const Origins& origins) {
+  Checker check(origins);
+  // ranges first: what follows divides by these numbers
+  CheckRanges(experiment, &check);
+  if (!check.status().ok()) return check.status();
+  CheckSplit(experiment, &check);
+  CheckSyntheticPeople(experiment, &check);
+  CheckFilter(experiment, &check);
+  CheckAugmentation(experiment, &check);
+  CheckBackbone(experiment, &check);
+  CheckModel(experiment, &check);
+  CheckTraining(experiment, &check);
+  CheckEvaluation(experiment, &check);
+  return check.status();
+}
+
+std::vector<std::string> CheckedNumbers() {
+  std::vector<std::string> paths;
+  for (const Range& range : kRanges) paths.push_back(range.path);
+  return paths;
+}
+
+}  // namespace grouppose::experiments

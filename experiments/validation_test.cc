@@ -1,0 +1,273 @@
+// Each rule: an override that breaks it, and the line that the user reads.
+#include "experiments/validation.h"
+
+#include <algorithm>
+
+#include "experiments/experiment.h"
+#include "experiments/field_paths.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace grouppose::experiments {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using ::testing::Contains;
+
+// A valid experiment; `evaluation_split` stands in line 2.
+constexpr char kSynthetic[] = R"(
+data { source: SYNTHETIC evaluation_split: "test"
+  augmentation { scales: 64 crop_probability: 0 } }
+model {
+  backbone { kind: SMALL_RESNET stage_channels: [32, 64, 96] }
+  hidden_dim: 64
+  num_queries: 16
+}
+training { steps: 100 }
+evaluation { num_select: 20 }
+)";
+constexpr char kCoco[] = R"(
+data { augmentation { scales: [480, 800] crop_resize_scales: [400, 500] } }
+)";
+
+std::string ErrorOf(const std::string& text, const std::vector<std::string>& overrides) {
+  const auto experiment = ParseExperiment(text, "run.textproto", overrides);
+  return std::string(experiment.status().message());
+}
+
+TEST(Validation, AcceptsTheExamples) {
+  EXPECT_EQ(ErrorOf(kSynthetic, {}), "");
+  EXPECT_EQ(ErrorOf(kCoco, {}), "");
+}
+
+TEST(Validation, ChecksEveryNumber) {
+  std::vector<std::string> numbers;
+  for (const std::string& path : AllFieldPaths(Experiment::descriptor(), /*leaves_only=*/true)) {
+    const auto type = FindFieldPath(Experiment::descriptor(), path)->back()->cpp_type();
+    if (type == FieldDescriptor::CPPTYPE_INT32 || type == FieldDescriptor::CPPTYPE_DOUBLE) numbers.push_back(path);
+  }
+  std::vector<std::string> checked = CheckedNumbers();
+  std::sort(numbers.begin(), numbers.end());
+  std::sort(checked.begin(), checked.end());
+  EXPECT_EQ(numbers, checked);
+}
+
+// Whatever the field, these are no numbers to run with.
+TEST(Validation, RefusesNaNInfinityAndFarNegativeEverywhere) {
+  for (const std::string& path : CheckedNumbers()) {
+    const auto* field = FindFieldPath(Experiment::descriptor(), path)->back();
+    EXPECT_THAT(ErrorOf(kSynthetic, {path + "=-1000000"}), ::testing::StartsWith("--set " + path + "=-1000000: "));
+    if (field->cpp_type() != FieldDescriptor::CPPTYPE_DOUBLE) continue;
+    for (const std::string value : {"nan", "inf", "-inf"}) {
+      EXPECT_THAT(ErrorOf(kSynthetic, {path + "=" + value}),
+                  ::testing::StartsWith("--set " + path + "=" + value + ": " + path + " is "));
+    }
+  }
+}
+
+struct Case {
+  const char* text;
+  std::vector<std::string> overrides;
+  const char* error;
+};
+
+class BrokenRule : public ::testing::TestWithParam<Case> {};
+
+TEST_P(BrokenRule, IsRefusedWithItsPlace) {
+  EXPECT_EQ(ErrorOf(GetParam().text, GetParam().overrides), GetParam().error);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ranges, BrokenRule,
+    ::testing::Values(
+        Case{kCoco, {"model.num_queries=0"}, "--set model.num_queries=0: model.num_queries is 0, expected at least 1"},
+        Case{kCoco,
+             {"model.hidden_dim=-256"},
+             "--set model.hidden_dim=-256: model.hidden_dim is -256, expected at least 1"},
+        Case{kCoco,
+             {"model.dropout=1"},
+             "--set model.dropout=1: model.dropout is 1, expected at least 0 and less than 1"},
+        Case{
+            kCoco,
+            {"data.augmentation.flip_probability=1.5"},
+            "--set data.augmentation.flip_probability=1.5: data.augmentation.flip_probability is 1.5, expected 0 to 1"},
+        Case{kCoco,
+             {"model.position_temperature=0"},
+             "--set model.position_temperature=0: model.position_temperature is 0, expected more than 0"},
+        Case{kCoco,
+             {"data.augmentation.scales=[480, 0]"},
+             "--set data.augmentation.scales=[480, 0]: data.augmentation.scales is 0, expected at least 1"},
+        Case{
+            kCoco,
+            {"training.optimizer.learning_rate=nan"},
+            "--set training.optimizer.learning_rate=nan: training.optimizer.learning_rate is nan, expected at least 0"},
+        Case{kCoco, {"training.steps=0"}, "--set training.steps=0: training.steps is 0, expected at least 1"},
+        Case{kCoco, {"training.epochs=0"}, "--set training.epochs=0: training.epochs is 0, expected at least 1"},
+        Case{kCoco, {"model.num_classes=1"}, "--set model.num_classes=1: model.num_classes is 1, expected at least 2"},
+        Case{kCoco,
+             {"data.synthetic.min_height=0"},
+             "--set data.synthetic.min_height=0: data.synthetic.min_height is 0, expected more than 0 and at most 1"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Data, BrokenRule,
+    ::testing::Values(
+        Case{kCoco,
+             {"data.evaluation_split=test"},
+             "--set data.evaluation_split=test: data.evaluation_split is \"test\", expected \"val\" or \"train\" for "
+             "COCO"},
+        Case{kSynthetic,
+             {"data.evaluation_split=val"},
+             "--set data.evaluation_split=val: data.evaluation_split is \"val\", expected \"test\", \"tuning\" or "
+             "\"train\" for SYNTHETIC"},
+        Case{"data { source: SYNTHETIC }",
+             {},
+             "run.textproto:1:8: data.evaluation_split is \"val\" by default, expected \"test\", \"tuning\" or "
+             "\"train\" for SYNTHETIC"},
+        Case{kSynthetic,
+             {"data.synthetic.test_images=0"},
+             "--set data.synthetic.test_images=0: data.synthetic.test_images is 0, expected at least 1: these images "
+             "are evaluated"},
+        Case{kSynthetic,
+             {"data.synthetic.tuning_images=0", "data.evaluation_split=tuning"},
+             "--set data.evaluation_split=tuning: data.synthetic.tuning_images is 0, expected at least 1: these images "
+             "are evaluated"},
+        Case{kSynthetic,
+             {"data.synthetic.max_height=0.25"},
+             "--set data.synthetic.max_height=0.25: data.synthetic.max_height is 0.25, expected at least "
+             "data.synthetic.min_height (0.5)"},
+        Case{kSynthetic,
+             {"data.synthetic.train_seed=3"},
+             "--set data.synthetic.train_seed=3: data.synthetic.test_seed is 3 by default, expected another seed than "
+             "data.synthetic.train_seed"},
+        Case{kSynthetic,
+             {"data.synthetic.tuning_seed=1"},
+             "--set data.synthetic.tuning_seed=1: data.synthetic.tuning_seed is 1, expected another seed than "
+             "data.synthetic.train_seed"},
+        Case{kSynthetic,
+             {"data.synthetic.test_seed=2"},
+             "--set data.synthetic.test_seed=2: data.synthetic.test_seed is 2, expected another seed than "
+             "data.synthetic.tuning_seed"},
+        // pretraining draws synthetic people for COCO too
+        Case{kCoco,
+             {"data.synthetic.test_seed=2", "pretraining.heatmap.steps=10"},
+             "--set data.synthetic.test_seed=2: data.synthetic.test_seed is 2, expected another seed than "
+             "data.synthetic.tuning_seed"},
+        Case{kCoco, {"data.synthetic.test_seed=2"}, ""},
+        Case{kCoco,
+             {"data.train_filter={min_persons: 3 max_persons: 2}"},
+             "--set data.train_filter={min_persons: 3 max_persons: 2}: data.train_filter.max_persons is 2, expected 0 "
+             "or at least data.train_filter.min_persons (3)"},
+        Case{kCoco,
+             {"data.train_filter.min_num_keypoints=18"},
+             "--set data.train_filter.min_num_keypoints=18: data.train_filter.min_num_keypoints is 18, expected at "
+             "most model.num_body_points (17)"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Augmentation, BrokenRule,
+    ::testing::Values(
+        Case{"",
+             {},
+             "run.textproto: data.augmentation.scales is empty by default, expected at least one scale, such as [480, "
+             "512, 544]"},
+        Case{kCoco,
+             {"data.augmentation.scales=[]"},
+             "--set data.augmentation.scales=[]: data.augmentation.scales is empty, expected at least one scale, such "
+             "as [480, 512, 544]"},
+        Case{kCoco,
+             {"data.augmentation.max_size=600"},
+             "--set data.augmentation.max_size=600: data.augmentation.scales is 800, expected at most max_size (600)"},
+        Case{kCoco,
+             {"data.augmentation.evaluation_max_size=600"},
+             "--set data.augmentation.evaluation_max_size=600: data.augmentation.evaluation_scale is 800 by default, "
+             "expected at most evaluation_max_size (600)"},
+        Case{kCoco,
+             {"data.augmentation.crop_resize_scales=[]"},
+             "--set data.augmentation.crop_resize_scales=[]: data.augmentation.crop_resize_scales is empty, expected "
+             "at least one scale, such as [400, 500, 600]: crop_probability is 0.5"},
+        Case{kCoco, {"data.augmentation.crop_resize_scales=[]", "data.augmentation.crop_probability=0"}, ""},
+        Case{kCoco,
+             {"data.augmentation.max_crop=300"},
+             "--set data.augmentation.max_crop=300: data.augmentation.max_crop is 300, expected at least min_crop "
+             "(384)"},
+        Case{
+            kCoco,
+            {"data.augmentation.min_crop=401"},
+            "--set data.augmentation.min_crop=401: data.augmentation.min_crop is 401, expected at most the smallest of "
+            "crop_resize_scales (400)"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Model, BrokenRule,
+    ::testing::Values(
+        Case{kSynthetic,
+             {"model.backbone.stage_channels=[]"},
+             "--set model.backbone.stage_channels=[]: model.backbone.stage_channels is empty, expected one number a "
+             "stage, such as [32, 64, 96], for SMALL_RESNET"},
+        Case{kCoco,
+             {"model.backbone.kind=SMALL_RESNET"},
+             "--set model.backbone.kind=SMALL_RESNET: model.backbone.stage_channels is empty by default, expected one "
+             "number a stage, such as [32, 64, 96], for SMALL_RESNET"},
+        Case{kSynthetic,
+             {"model.backbone.stage_channels=[32, 60, 96]"},
+             "--set model.backbone.stage_channels=[32, 60, 96]: model.backbone.stage_channels is 60, expected a "
+             "multiple of norm_groups (8)"},
+        Case{kSynthetic,
+             {"model.backbone.norm_groups=32"},
+             "--set model.backbone.norm_groups=32: model.backbone.stem_channels is 16 by default, expected a multiple "
+             "of norm_groups (32)"},
+        Case{kSynthetic,
+             {"model.backbone.stage_channels=[32, 64]"},
+             "--set model.backbone.stage_channels=[32, 64]: model.num_feature_levels is 4 by default, expected 2 (the "
+             "levels of the backbone) or 3 (one more, by a convolution of stride 2)"},
+        Case{kCoco,
+             {"model.num_feature_levels=5"},
+             "--set model.num_feature_levels=5: model.num_feature_levels is 5, expected 3 (the levels of the backbone) "
+             "or 4 (one more, by a convolution of stride 2)"},
+        Case{kCoco, {"model.num_feature_levels=3"}, ""},
+        Case{kCoco,
+             {"model.hidden_dim=250"},
+             "--set model.hidden_dim=250: model.hidden_dim is 250, expected a multiple of 4 (sine embeddings: two "
+             "axes, sine and cosine)"},
+        Case{kCoco,
+             {"model.num_heads=12"},
+             "--set model.num_heads=12: model.hidden_dim is 256 by default, expected a multiple of model.num_heads "
+             "(12)"},
+        Case{kSynthetic,
+             {"model.num_body_points=14"},
+             "--set model.num_body_points=14: model.num_body_points is 14, expected 17, as SYNTHETIC has"},
+        Case{kCoco,
+             {"model.num_body_points=18"},
+             "--set model.num_body_points=18: model.num_body_points is 18, expected 17, as COCO has"},
+        Case{kSynthetic,
+             {"data.synthetic.max_persons=17"},
+             "--set data.synthetic.max_persons=17: data.synthetic.max_persons is 17, expected at most "
+             "model.num_queries (16): each person takes a query"},
+        Case{kSynthetic, {"model.decoder_layers=0"}, ""}));
+
+INSTANTIATE_TEST_SUITE_P(
+    TrainingAndEvaluation, BrokenRule,
+    ::testing::Values(
+        Case{kCoco,
+             {"training.schedule.warmup_steps=5"},
+             "--set training.schedule.warmup_steps=5: training.schedule.warmup_steps is 5, expected 0: only COSINE "
+             "warms up"},
+        Case{kSynthetic,
+             {"training.schedule={kind: COSINE warmup_steps: 100}"},
+             "--set training.schedule={kind: COSINE warmup_steps: 100}: training.schedule.warmup_steps is 100, "
+             "expected less than training.steps (100)"},
+        Case{kSynthetic, {"training.schedule={kind: COSINE warmup_steps: 99}"}, ""},
+        Case{kSynthetic,
+             {"evaluation.num_select=33"},
+             "--set evaluation.num_select=33: evaluation.num_select is 33, expected at most model.num_queries x "
+             "model.num_classes (32)"},
+        Case{kSynthetic, {"evaluation.num_select=32"}, ""}));
+
+// The place is the file's line where no override takes part.
+TEST(Validation, NamesTheLineOfTheFile) {
+  EXPECT_EQ(
+      ErrorOf("data { augmentation { scales: 64 crop_probability: 0 } }\nmodel {\n  hidden_dim: 64\n  num_heads: 6\n}",
+              {}),
+      "run.textproto:4:3: model.hidden_dim is 64, expected a multiple of model.num_heads (6)");
+}
+
+}  // namespace
+}  // namespace grouppose::experiments
