@@ -8,6 +8,10 @@ _COPTS = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-sign-compare", "-Wn
 
 proto_library = _proto_library
 cc_proto_library = _cc_proto_library
+genquery = native.genquery
+genrule = native.genrule
+sh_binary = native.sh_binary
+sh_test = native.sh_test
 
 def cc_library(copts = [], **kwargs):
     _cc_library(copts = _COPTS + copts, **kwargs)
@@ -18,3 +22,7 @@ def cc_binary(copts = [], **kwargs):
 def cc_test(copts = [], deps = [], **kwargs):
     """A GoogleTest program; the main function comes with it."""
     _cc_test(copts = _COPTS + copts, deps = deps + ["@com_google_googletest//:gtest_main"], **kwargs)
+
+def python_test(src, **kwargs):
+    """An executable Python file that exits non-zero on a failure; the machine's python3 runs it."""
+    native.sh_test(srcs = [src], **kwargs)
