@@ -73,6 +73,10 @@ absl::Status Validate(const KeypointDataset& dataset) {
   const std::string where = absl::StrCat("data set '", dataset.name, "': ");
   if (dataset.sigmas.empty())
     return absl::InvalidArgumentError(absl::StrCat(where, "no sigmas, expected one a keypoint"));
+  if (dataset.num_keypoints() > kMaxKeypoints) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, dataset.num_keypoints(), " sigmas, expected at most ", kMaxKeypoints));
+  }
   if (dataset.names.size() != dataset.sigmas.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
         where, dataset.sigmas.size(), " sigmas, expected one for each of the ", dataset.names.size(), " names"));

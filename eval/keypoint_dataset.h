@@ -33,6 +33,9 @@ enum class SummaryRule {
   kByCrowdIndex,  // crowdposetools: 11 numbers; AP of easy, medium and hard images
 };
 
+// Keypoints of one pose at most: the largest published layout, COCO-WholeBody, has 133.
+inline constexpr int kMaxKeypoints = 256;
+
 struct KeypointDataset {
   std::string name;  // "coco"
 
@@ -56,8 +59,8 @@ const KeypointDataset& Coco();
 // CrowdPose: 14, shoulders to ankles, then head and neck.
 const KeypointDataset& CrowdPose();
 
-// Refuses a description that contradicts itself (as many sigmas as names, positive; indices in range; no keypoint in
-// two flip pairs).
+// Refuses a description that contradicts itself: 1 to kMaxKeypoints positive sigmas, as many names; indices in range;
+// no keypoint in two flip pairs.
 absl::Status Validate(const KeypointDataset& dataset);
 
 }  // namespace eval

@@ -1,0 +1,29 @@
+// The second half of the evaluation: from matched detections, ranked by score, to precision at fixed recalls.
+#ifndef EVAL_PRECISION_RECALL_H_
+#define EVAL_PRECISION_RECALL_H_
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace eval {
+
+inline constexpr int kNumRecalls = 101;
+// 0, 0.01, ..., 1 as numpy.linspace makes them: i * 0.01 and not i / 100.0, so the seventh is 0.07000000000000001 and a
+// recall of 7/100 misses it.
+const std::array<double, kNumRecalls>& RecallGrid();
+
+enum class Outcome : uint8_t {
+  kFalsePositive,
+  kTruePositive,
+  kIgnored,  // neither: matched with an ignored annotation, or unmatched and of another size
+};
+
+// Of detections by falling score, among `num_positives` > 0 annotations that count. Writes to `precision` [kNumRecalls]
+// the highest precision at any recall that is at least the grid's, 0 where that is not reached, and returns the recall
+// of all detections.
+double PrecisionAtRecalls(const std::vector<Outcome>& outcomes, int64_t num_positives, double* precision);
+
+}  // namespace eval
+
+#endif  // EVAL_PRECISION_RECALL_H_
