@@ -1,0 +1,40 @@
+// The sizes of one call of multi-scale deformable attention, for code without LibTorch. The arrays beside it are dense
+// and row-major, laid out as ms_deform_attn.h says.
+#ifndef OPS_MS_DEFORM_ATTN_MS_DEFORM_ATTN_SIZES_H_
+#define OPS_MS_DEFORM_ATTN_MS_DEFORM_ATTN_SIZES_H_
+
+#include <cstdint>
+
+namespace ops {
+
+// Of batch and queries each may be 0; everything else is at least 1.
+struct MsDeformAttnSizes {
+  int64_t batch = 0;
+  int64_t size = 0;  // pixels of all levels, one level after the other
+  int64_t heads = 0;
+  int64_t channels = 0;  // of one head
+  int64_t queries = 0;
+  int64_t levels = 0;
+  int64_t points = 0;                       // of one level
+  const int64_t* spatial_shapes = nullptr;  // [levels, 2], (h, w)
+};
+
+// Pointers to the inputs.
+template <typename T>
+struct MsDeformAttnInputs {
+  const T* value = nullptr;
+  const T* sampling_locations = nullptr;
+  const T* attention_weights = nullptr;
+};
+
+// Pointers to the gradients of the inputs, each of its input's shape. Every element is written.
+template <typename T>
+struct MsDeformAttnGradients {
+  T* value = nullptr;
+  T* sampling_locations = nullptr;
+  T* attention_weights = nullptr;
+};
+
+}  // namespace ops
+
+#endif  // OPS_MS_DEFORM_ATTN_MS_DEFORM_ATTN_SIZES_H_
