@@ -7,14 +7,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "grouppose/data/sample.h"
 #include "grouppose/data/targets.h"
 
 namespace grouppose {
-
-// The size of an image as its file has it, in pixels.
-struct ImageSize {
-  int64_t height = 0, width = 0;
-};
 
 struct Batch {
   at::Tensor images;        // [batch, 3, height, width] float32, ImageNet-normalised RGB, zero on padding

@@ -12,7 +12,7 @@ namespace grouppose {
 struct ImageTargets {
   at::Tensor labels;     // [persons] int64; a person is label 1
   at::Tensor boxes;      // [persons, 4] float32: centre x, centre y, width, height
-  at::Tensor keypoints;  // [persons, 3K] float32: x1 y1 x2 y2 ... xK yK, then the K visibilities (0, 1, 2)
+  at::Tensor keypoints;  // [persons, 3K] float32: x1 y1 x2 y2 ... xK yK, then K of 0 (not labelled) or 1 (labelled)
   at::Tensor area;       // [persons] float32: annotated area divided by width * height
 };
 
