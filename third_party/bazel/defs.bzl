@@ -11,7 +11,6 @@ cc_proto_library = _cc_proto_library
 genquery = native.genquery
 genrule = native.genrule
 sh_binary = native.sh_binary
-sh_test = native.sh_test
 
 def cc_library(copts = [], **kwargs):
     _cc_library(copts = _COPTS + copts, **kwargs)
@@ -19,10 +18,13 @@ def cc_library(copts = [], **kwargs):
 def cc_binary(copts = [], **kwargs):
     _cc_binary(copts = _COPTS + copts, **kwargs)
 
-def cc_test(copts = [], deps = [], **kwargs):
+def cc_test(copts = [], deps = [], size = "small", **kwargs):
     """A GoogleTest program; the main function comes with it."""
-    _cc_test(copts = _COPTS + copts, deps = deps + ["@com_google_googletest//:gtest_main"], **kwargs)
+    _cc_test(copts = _COPTS + copts, deps = deps + ["@com_google_googletest//:gtest_main"], size = size, **kwargs)
+
+def sh_test(size = "small", **kwargs):
+    native.sh_test(size = size, **kwargs)
 
 def python_test(src, **kwargs):
     """An executable Python file that exits non-zero on a failure; the machine's python3 runs it."""
-    native.sh_test(srcs = [src], **kwargs)
+    sh_test(srcs = [src], **kwargs)
