@@ -1,0 +1,72 @@
+#!/bin/bash
+# Compares with the field's Python programs: makes a virtual environment and runs every check below in it.
+#
+# Prints `ok NAME`, `skip NAME: reason` or `FAIL NAME` for each, and at last `N passed, N failed, N skipped`. The
+# environment lies in the user's cache and is made once for each state of tools/python/requirements.txt.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+passed=0 failed=0 skipped=0
+
+finish() {
+  echo "$passed passed, $failed failed, $skipped skipped"
+  [ "$failed" -eq 0 ] && [ $((passed + skipped)) -gt 0 ]
+  exit
+}
+
+# Makes the environment where it is missing and prints its Python.
+environment() {
+  local requirements=tools/python/requirements.txt key folder
+  key=$({ python3 --version && cat "$requirements"; } | sha256sum | cut -c 1-16)
+  folder=${XDG_CACHE_HOME:-$HOME/.cache}/grouppose/python/$key
+  mkdir -p "$folder"
+  (
+    # two clones at once make it once
+    flock 9
+    [ ! -e "$folder/complete" ] || exit 0
+    echo "python_checks: making a virtual environment with $(grep -o '^[a-z]*==[0-9.]*' "$requirements" | xargs)" >&2
+    # Debian keeps `ensurepip` in a package of its own: the machine's pip installs into the environment instead
+    rm -rf "$folder/venv"
+    python3 -m venv --without-pip "$folder/venv" &&
+      python3 -m pip --python "$folder/venv/bin/python3" install --quiet --no-deps --only-binary=:all: \
+        --disable-pip-version-check --require-hashes -r "$requirements" >&2 &&
+      touch "$folder/complete"
+  ) 9> "$folder/lock" && echo "$folder/venv/bin/python3"
+}
+
+# check NAME COMMAND...: exit code 0 passed, 77 skipped with the reason on the last line, anything else failed.
+check() {
+  local name=$1 output code
+  shift
+  output=$("$@" 2>&1)
+  code=$?
+  case $code in
+    0) passed=$((passed + 1)) && echo "ok $name" ;;
+    77) skipped=$((skipped + 1)) && echo "skip $name: ${output##*$'\n'}" ;;
+    *)
+      failed=$((failed + 1))
+      printf '%s\n' "$output" | sed 's/^/  /'
+      echo "FAIL $name"
+      ;;
+  esac
+}
+
+# ---- the checks
+
+versions() {
+  "$python" -c "
+import numpy, pycocotools.cocoeval
+from importlib.metadata import version
+for line in open('tools/python/requirements.txt'):
+    if '==' in line:
+        name, locked = line.rstrip(' \\\\\\n').split('==')
+        assert version(name) == locked, (name, version(name), locked)
+"
+}
+
+if ! python=$(environment); then
+  failed=1
+  echo "FAIL environment: the packages could not be installed; they are fetched from PyPI once, then kept"
+  finish
+fi
+check "environment" versions
+finish
