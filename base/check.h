@@ -29,11 +29,11 @@ std::string ConcatForCheck(const Parts&... parts) {
 
 }  // namespace base
 
-#define GROUPPOSE_CHECK(condition, ...)                                                               \
-  do {                                                                                                \
-    if (!(condition)) {                                                                               \
-      ::base::FailCheck(__FILE__, __LINE__, #condition, ::base::ConcatForCheck(__VA_ARGS__));      \
-    }                                                                                                 \
+#define GROUPPOSE_CHECK(condition, ...)                                                       \
+  do {                                                                                        \
+    if (!(condition)) {                                                                       \
+      ::base::FailCheck(__FILE__, __LINE__, #condition, ::base::ConcatForCheck(__VA_ARGS__)); \
+    }                                                                                         \
   } while (false)
 
 #endif  // BASE_CHECK_H_

@@ -141,9 +141,9 @@ absl::StatusOr<bool> Flags::Parse(const std::vector<std::string>& arguments) {
       std::vector<std::string> names;
       for (const Flag& f : flags_) names.push_back(f.name);
       const std::string nearest = NearestName(name, names);
-      return absl::InvalidArgumentError(absl::StrCat("unknown flag --", name,
-                                                     nearest.empty() ? "" : absl::StrCat("; did you mean --", nearest, "?"),
-                                                     " (--help lists the flags of ", command_, ")"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("unknown flag --", name, nearest.empty() ? "" : absl::StrCat("; did you mean --", nearest, "?"),
+                       " (--help lists the flags of ", command_, ")"));
     }
     std::string value;
     if (equals != std::string::npos) {
@@ -169,10 +169,12 @@ absl::StatusOr<bool> Flags::Parse(const std::vector<std::string>& arguments) {
 std::string Flags::Help() const {
   std::string text = absl::StrCat(command_, ": ", description_, "\n\nUsage: ", command_);
   if (!flags_.empty()) absl::StrAppend(&text, " [flags]");
-  if (positional_ != nullptr) absl::StrAppend(&text, " ", positional_placeholder_, "\n\n  ", positional_placeholder_, "  ", positional_help_);
+  if (positional_ != nullptr)
+    absl::StrAppend(&text, " ", positional_placeholder_, "\n\n  ", positional_placeholder_, "  ", positional_help_);
   absl::StrAppend(&text, "\n\n");
   for (const Flag& flag : flags_) {
-    absl::StrAppend(&text, "  --", flag.name, flag.is_switch ? "" : "=", flag.placeholder, flag.required ? "  (required)" : "", "\n      ", flag.help);
+    absl::StrAppend(&text, "  --", flag.name, flag.is_switch ? "" : "=", flag.placeholder,
+                    flag.required ? "  (required)" : "", "\n      ", flag.help);
     if (!flag.default_text.empty()) absl::StrAppend(&text, " [", flag.default_text, "]");
     absl::StrAppend(&text, "\n");
   }

@@ -8,13 +8,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define RETURN_IF_ERROR(expression)                  \
-  do {                                               \
-    ::absl::Status status_ = (expression);           \
-    if (!status_.ok()) return status_;               \
+#define RETURN_IF_ERROR(expression)        \
+  do {                                     \
+    ::absl::Status status_ = (expression); \
+    if (!status_.ok()) return status_;     \
   } while (false)
 
-#define ASSIGN_OR_RETURN(declaration, expression) ASSIGN_OR_RETURN_(BASE_CONCAT_(result_, __LINE__), declaration, expression)
+#define ASSIGN_OR_RETURN(declaration, expression) \
+  ASSIGN_OR_RETURN_(BASE_CONCAT_(result_, __LINE__), declaration, expression)
 #define ASSIGN_OR_RETURN_(result, declaration, expression) \
   auto result = (expression);                              \
   if (!result.ok()) return result.status();                \

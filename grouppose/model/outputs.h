@@ -15,9 +15,9 @@ struct PosePrediction {
 };
 
 struct ModelOutputs {
-  PosePrediction final;                    // the last decoder layer; undefined tensors in a model without decoder
-  std::vector<PosePrediction> auxiliary;   // the decoder layers before it, first to last
-  PosePrediction intermediate;             // the two-stage encoder output
+  PosePrediction final;                   // the last decoder layer; undefined tensors in a model without decoder
+  std::vector<PosePrediction> auxiliary;  // the decoder layers before it, first to last
+  PosePrediction intermediate;            // the two-stage encoder output
 };
 
 }  // namespace grouppose
