@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -178,6 +179,7 @@ std::string Sha256(const std::string& bytes) {
 }
 
 absl::StatusOr<std::string> Sha256OfFile(const std::string& path) {
+  if (IsDirectory(path)) return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder, expected a file"));
   File file(std::fopen(path.c_str(), "rb"));
   if (file == nullptr) return ErrnoStatus("cannot open", path);
   Sha256Stream stream;

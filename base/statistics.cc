@@ -1,0 +1,177 @@
+#include "base/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/check.h"
+#include "base/random.h"
+
+namespace base {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+
+// Kahan's summation as Neumaier improved it (1974): the error does not grow with the number of values.
+double Sum(const std::vector<double>& values) {
+  double sum = 0, lost = 0;
+  for (double value : values) {
+    const double next = sum + value;
+    lost += std::abs(sum) >= std::abs(value) ? (sum - next) + value : (value - next) + sum;
+    sum = next;
+  }
+  // the correction of an infinite sum is NaN
+  return std::isfinite(sum) ? sum + lost : sum;
+}
+
+std::vector<double> PairDifferences(const std::vector<double>& left, const std::vector<double>& right) {
+  GROUPPOSE_CHECK(left.size() == right.size(), "pairs belong together by index: ", left.size(), " and ", right.size());
+  std::vector<double> differences(left.size());
+  for (size_t i = 0; i < left.size(); ++i) differences[i] = left[i] - right[i];
+  return differences;
+}
+
+double StandardErrorOfMean(const std::vector<double>& values) {
+  return SampleStandardDeviation(values) / std::sqrt(static_cast<double>(values.size()));
+}
+
+// The continued fraction of DLMF 8.17.22 by Lentz's method as modified by Thompson and Barnett (1986). Converges fast
+// for x < (a + 1) / (a + b + 2).
+double IncompleteBetaFraction(double a, double b, double x) {
+  // stands for zero in a denominator
+  constexpr double kTiny = 1e-300;
+  // order sqrt(max(a, b)) steps are needed: enough for a and b up to 1e8
+  constexpr int kMaxSteps = 20000;
+  const auto away_from_zero = [](double value) { return std::abs(value) < kTiny ? kTiny : value; };
+  double c = 1, d = 1 / away_from_zero(1 - (a + b) * x / (a + 1)), fraction = d;
+  for (int m = 1; m <= kMaxSteps; ++m) {
+    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+    d = 1 / away_from_zero(1 + even * d);
+    c = away_from_zero(1 + even / c);
+    fraction *= d * c;
+    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+    d = 1 / away_from_zero(1 + odd * d);
+    c = away_from_zero(1 + odd / c);
+    fraction *= d * c;
+    if (std::abs(d * c - 1) <= kEpsilon) break;
+  }
+  return fraction;
+}
+
+// I_x(a, b) where x and y = 1 - x are both known to their last digit.
+double IncompleteBeta(double a, double b, double x, double y) {
+  if (x == 0 || y == 0) return x;
+  const double log_front = std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log(y);
+  // on the other side of the mean the fraction of the mirrored function converges
+  if (x < (a + 1) / (a + b + 2)) return std::exp(log_front) * IncompleteBetaFraction(a, b, x) / a;
+  return 1 - std::exp(log_front) * IncompleteBetaFraction(b, a, y) / b;
+}
+
+// P(T > t) for t >= 0, without the cancellation of 1 - P(T <= t).
+double StudentTTail(double t, double degrees) {
+  const double square = t * t;
+  if (std::isinf(square)) return 0;
+  return 0.5 * IncompleteBeta(degrees / 2, 0.5, degrees / (degrees + square), square / (degrees + square));
+}
+
+void CheckConfidence(double confidence) {
+  GROUPPOSE_CHECK(confidence > 0 && confidence < 1, "a confidence lies in (0, 1), got ", confidence);
+}
+
+bool AnyNaN(const std::vector<double>& values) {
+  return std::any_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
+}
+
+}  // namespace
+
+double Mean(const std::vector<double>& values) {
+  GROUPPOSE_CHECK(!values.empty(), "the mean of nothing");
+  return Sum(values) / static_cast<double>(values.size());
+}
+
+double SampleStandardDeviation(const std::vector<double>& values) {
+  GROUPPOSE_CHECK(values.size() >= 2, "a standard deviation needs two values, got ", values.size());
+  const double mean = Mean(values);
+  std::vector<double> squares(values.size());
+  for (size_t i = 0; i < values.size(); ++i) squares[i] = (values[i] - mean) * (values[i] - mean);
+  return std::sqrt(Sum(squares) / static_cast<double>(values.size() - 1));
+}
+
+double Median(const std::vector<double>& values) { return Quantile(values, 0.5); }
+
+double Quantile(std::vector<double> values, double q) {
+  GROUPPOSE_CHECK(!values.empty(), "a quantile of nothing");
+  GROUPPOSE_CHECK(q >= 0 && q <= 1, "a quantile lies in [0, 1], got ", q);
+  if (AnyNaN(values)) return kNaN;
+  std::sort(values.begin(), values.end());
+  const double position = q * static_cast<double>(values.size() - 1);
+  const size_t below = static_cast<size_t>(position);
+  const double weight = position - static_cast<double>(below);
+  if (weight == 0) return values[below];
+  return values[below] + weight * (values[below + 1] - values[below]);
+}
+
+double RegularizedIncompleteBeta(double a, double b, double x) {
+  GROUPPOSE_CHECK(a > 0 && b > 0, "a ", a, ", b ", b);
+  if (std::isnan(x)) return kNaN;
+  GROUPPOSE_CHECK(x >= 0 && x <= 1, "x ", x);
+  return IncompleteBeta(a, b, x, 1 - x);
+}
+
+double StudentTProbability(double t, double degrees) {
+  if (std::isnan(t)) return kNaN;
+  const double tail = StudentTTail(std::abs(t), degrees);
+  return t > 0 ? 1 - tail : tail;
+}
+
+double StudentTQuantile(double probability, double degrees) {
+  GROUPPOSE_CHECK(probability > 0 && probability < 1, "a probability lies in (0, 1), got ", probability);
+  const double tail = std::min(probability, 1 - probability);
+  // bracket the positive quantile, then halve until two neighbouring doubles are left
+  double low = 0, high = 1;
+  while (StudentTTail(high, degrees) > tail && std::isfinite(high)) {
+    low = high;
+    high *= 2;
+  }
+  while (true) {
+    const double middle = low + (high - low) / 2;
+    if (middle <= low || middle >= high) break;
+    (StudentTTail(middle, degrees) > tail ? low : high) = middle;
+  }
+  return probability < 0.5 ? -low : low;
+}
+
+Interval PairedTInterval(const std::vector<double>& left, const std::vector<double>& right, double confidence) {
+  CheckConfidence(confidence);
+  const std::vector<double> differences = PairDifferences(left, right);
+  const double mean = Mean(differences);
+  const double degrees = static_cast<double>(differences.size()) - 1;
+  const double error = StandardErrorOfMean(differences);
+  const double half = StudentTQuantile(0.5 + confidence / 2, degrees) * error;
+  return {mean, mean - half, mean + half};
+}
+
+double PairedTTestPValue(const std::vector<double>& left, const std::vector<double>& right) {
+  const std::vector<double> differences = PairDifferences(left, right);
+  const double t = Mean(differences) / StandardErrorOfMean(differences);
+  if (std::isnan(t)) return kNaN;
+  return 2 * StudentTTail(std::abs(t), static_cast<double>(differences.size()) - 1);
+}
+
+Interval PairedBootstrapInterval(const std::vector<double>& left, const std::vector<double>& right, double confidence,
+                                 int resamples, uint64_t seed) {
+  CheckConfidence(confidence);
+  GROUPPOSE_CHECK(resamples > 0, "resamples ", resamples);
+  const std::vector<double> differences = PairDifferences(left, right);
+  const double mean = Mean(differences);
+  std::vector<double> means(resamples), drawn(differences.size());
+  for (int i = 0; i < resamples; ++i) {
+    RandomStream stream("paired bootstrap", {seed, static_cast<uint64_t>(i)});
+    for (double& value : drawn) value = differences[stream.NextBelow(differences.size())];
+    means[i] = Mean(drawn);
+  }
+  return {mean, Quantile(means, 0.5 - confidence / 2), Quantile(means, 0.5 + confidence / 2)};
+}
+
+}  // namespace base
