@@ -9,8 +9,8 @@
 namespace eval {
 
 inline constexpr int kNumRecalls = 101;
-// 0, 0.01, ..., 1 as numpy.linspace makes them: i * 0.01 and not i / 100.0, so the seventh is 0.07000000000000001 and a
-// recall of 7/100 misses it.
+// 0, 0.01, ..., 1 as numpy.linspace makes them: i * 0.01 and not i / 100.0. Ten of them differ: entry 35 is
+// 0.35000000000000003, and a recall of 35/100 misses it.
 const std::array<double, kNumRecalls>& RecallGrid();
 
 enum class Outcome : uint8_t {

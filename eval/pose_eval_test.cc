@@ -1,0 +1,167 @@
+// The program as a user meets it: output, exit codes, one-line errors.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "base/files.h"
+
+namespace {
+
+// One person of 17 keypoints at (x, y), found exactly.
+std::string Keypoints(int count = 17) {
+  std::string text;
+  for (int k = 0; k < count; ++k) absl::StrAppend(&text, k > 0 ? "," : "", 10 + 5 * k, ",", 20 + 4 * k, ",2");
+  return text;
+}
+
+std::string Annotations() {
+  return absl::StrCat(
+      R"({"images": [{"id": 1, "width": 200, "height": 200, "file_name": "a.jpg"}], "annotations": [{"id": 4, )",
+      R"("image_id": 1, "category_id": 1, "iscrowd": 0, "area": 5000, "bbox": [10, 20, 80, 64], "num_keypoints": 17, )",
+      R"("keypoints": [)", Keypoints(), R"(]}], "categories": [{"id": 1, "name": "person"}]})");
+}
+
+std::string Detections() {
+  return absl::StrCat(R"([{"image_id": 1, "category_id": 1, "score": 0.5, "keypoints": [)", Keypoints(), "]}]");
+}
+
+struct Outcome {
+  int exit_code = -1;
+  std::string out, error;
+};
+
+class PoseEval : public ::testing::Test {
+ protected:
+  std::string Path(const std::string& file) const { return absl::StrCat(::testing::TempDir(), "/", file); }
+
+  void Write(const std::string& file, const std::string& content) const {
+    ASSERT_TRUE(base::WriteFileAtomically(Path(file), content).ok());
+  }
+
+  Outcome Run(const std::string& arguments, const std::string& environment = "") const {
+    const std::string command =
+        absl::StrCat(environment, " eval/pose_eval ", arguments, " > ", Path("stdout"), " 2> ", Path("stderr"));
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, *base::ReadFile(Path("stdout")),
+            *base::ReadFile(Path("stderr"))};
+  }
+
+  // `pose_eval score` of the two files.
+  Outcome Score(const std::string& more = "") const {
+    return Run(absl::StrCat("score --gt=", Path("gt.json"), " --dt=", Path("dt.json"), " ", more));
+  }
+
+  // Exit code 2, nothing on stdout, and one line on stderr.
+  void ExpectRefusal(const Outcome& outcome, const std::string& line) const {
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(outcome.error, "pose_eval: " + line + "\n");
+  }
+};
+
+TEST_F(PoseEval, ScoresAnExactDetection) {
+  Write("gt.json", Annotations());
+  Write("dt.json", Detections());
+  const Outcome outcome = Score("--json=" + Path("out.json"));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.error;
+  EXPECT_EQ(outcome.error, "");
+  EXPECT_EQ(outcome.out.substr(0, outcome.out.find('\n')),
+            "AP           1.0000  average precision, mean over OKS 0.50 to 0.95, all persons");
+  const std::string json = *base::ReadFile(Path("out.json"));
+  EXPECT_NE(
+      json.find(
+          "\"stats\":[0.9999999999999998,0.9999999999999999,0.9999999999999999,0.9999999999999998,-1,1,1,1,1,-1]"),
+      std::string::npos)
+      << json;
+  EXPECT_EQ(json.find("per_image_all"), std::string::npos);
+  ASSERT_EQ(Score("--details --json=" + Path("out.json")).exit_code, 0);
+  EXPECT_NE(base::ReadFile(Path("out.json"))->find("\"dtMatches_T0\":[4]"), std::string::npos);
+}
+
+TEST_F(PoseEval, TakesPathsFromWhereTheUserStands) {
+  Write("gt.json", Annotations());
+  Write("dt.json", Detections());
+  const Outcome outcome =
+      Run("score --gt gt.json --dt dt.json --json relative.json", "BUILD_WORKING_DIRECTORY=" + ::testing::TempDir());
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.error;
+  EXPECT_TRUE(base::FileExists(Path("relative.json")));
+}
+
+TEST_F(PoseEval, ScoresAnEmptyList) {
+  Write("gt.json", Annotations());
+  Write("dt.json", "[]");
+  const Outcome outcome = Score();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.error;
+  EXPECT_EQ(outcome.out.substr(0, 20), "AP           0.0000 ");
+}
+
+TEST_F(PoseEval, NotesGoToStderr) {
+  Write("gt.json", absl::StrReplaceAll(Annotations(), {{"\"id\": 4", "\"id\": 0"}}));
+  Write("dt.json", Detections());
+  const Outcome outcome = Score();
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(
+      outcome.error,
+      "pose_eval: note: annotations[0] has id 0: who finds it counts as a false positive, as in the official tool\n");
+}
+
+TEST_F(PoseEval, HelpListsWhatThereIs) {
+  const Outcome outcome = Run("--help");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_NE(outcome.out.find("\n  score "), std::string::npos) << outcome.out;
+  const Outcome score = Run("score --help");
+  EXPECT_EQ(score.exit_code, 0);
+  EXPECT_NE(score.out.find("--details"), std::string::npos) << score.out;
+}
+
+TEST_F(PoseEval, RefusesUnknownSubcommandsAndFlags) {
+  ExpectRefusal(Run(""), "expected a subcommand (`pose_eval --help` lists them)");
+  ExpectRefusal(Run("gate"), "unknown subcommand 'gate' (`pose_eval --help` lists them)");
+  ExpectRefusal(Run("scores"), "unknown subcommand 'scores'; did you mean score? (`pose_eval --help` lists them)");
+  ExpectRefusal(Run("score --gt=a.json"), "--dt=DT.json is required: detections, in COCO's format for results");
+  ExpectRefusal(Run("score --gt=a.json --dt=b.json --dataset=cocoa"),
+                "--dataset: expected coco or crowdpose, found 'cocoa'; did you mean coco?");
+  ExpectRefusal(Run("score --gt=a.json --dt=b.json --details"), "--details: expected --json=OUT.json with it");
+}
+
+TEST_F(PoseEval, RefusesBrokenFilesWithPlaceAndReason) {
+  Write("gt.json", Annotations());
+  // truncated
+  const std::string detections = Detections();
+  Write("dt.json", detections.substr(0, 100));
+  ExpectRefusal(Score(),
+                absl::StrCat(Path("dt.json"),
+                             ": byte 100: detections[0].keypoints: expected ',' or ']', found the end of the file"));
+  // wrong nesting
+  Write("dt.json", absl::StrCat("[", detections, "]"));
+  ExpectRefusal(Score(), absl::StrCat(Path("dt.json"), ": byte 1: detections[0]: expected an object, found an array"));
+  // a string for a number
+  Write("dt.json", absl::StrReplaceAll(detections, {{"0.5", "\"0.5\""}}));
+  ExpectRefusal(Score(), absl::StrCat(Path("dt.json"), ": byte ", detections.find("0.5"),
+                                      ": detections[0].score: expected a number, found the string \"0.5\""));
+  // another number of keypoints
+  Write("dt.json", absl::StrReplaceAll(detections, {{Keypoints(), Keypoints(14)}}));
+  ExpectRefusal(Score(),
+                absl::StrCat(Path("dt.json"), ": byte ", detections.find("[10,"),
+                             ": detections[0].keypoints: expected 51 numbers (x, y, v of 17 keypoints), found 42"));
+  // the annotations in the place of the detections
+  Write("dt.json", Annotations());
+  ExpectRefusal(Score(), absl::StrCat(Path("dt.json"), ": byte 0: detections: expected an array, found an object"));
+  Write("dt.json", "");
+  ExpectRefusal(Score(), absl::StrCat(Path("dt.json"), ": byte 0: expected a value, found the end of the file"));
+}
+
+TEST_F(PoseEval, RefusesWhatDoesNotFitTogether) {
+  Write("gt.json", Annotations());
+  Write("dt.json", absl::StrReplaceAll(Detections(), {{"\"image_id\": 1", "\"image_id\": 5"}}));
+  ExpectRefusal(Score(), absl::StrCat(Path("dt.json"), ": detections[0]: image 5 is not among the 1 images of ",
+                                      Path("gt.json")));
+  ExpectRefusal(Run("score --gt=/nowhere.json --dt=/nowhere.json"),
+                "/nowhere.json: cannot open: No such file or directory");
+}
+
+}  // namespace
