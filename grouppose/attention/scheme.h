@@ -27,7 +27,7 @@ struct AttentionSchemeOptions {
 // named directly under the decoder layer ("within_attn.in_proj_weight", "within_norm.weight", ...).
 class AttentionScheme : public nn::Module {
  public:
-  // tokens: [N, batch, K+1, hidden]; token 0 of an instance is its instance token, 1..K are its keypoint tokens. The
+  // tokens: [batch, N, K+1, hidden]; token 0 of an instance is its instance token, 1..K are its keypoint tokens. The
   // layer has already added the position term to the keypoint tokens, so query, key, value and residual of the first
   // sub-layer contain it. Returns the same shape.
   virtual at::Tensor Forward(const at::Tensor& tokens) = 0;

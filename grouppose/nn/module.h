@@ -6,7 +6,8 @@
 //   class Linear : public Module {
 //    public:
 //     Linear(int64_t in, int64_t out)
-//         : weight_(AddParameter("weight", {out, in}, Init::XavierUniform())), bias_(AddParameter("bias", {out}, Init::Zero())) {}
+//         : weight_(AddParameter("weight", {out, in}, Init::XavierUniform())), bias_(AddParameter("bias", {out},
+//         Init::Zero())) {}
 //     at::Tensor Forward(const at::Tensor& x) const { return at::linear(x, weight_, bias_); }
 //    private:
 //     at::Tensor weight_, bias_;
@@ -33,8 +34,8 @@ namespace grouppose::nn {
 struct Init {
   enum class Kind { kConstant, kUniform, kNormal, kXavierUniform, kKaimingNormalFanOut, kFunction };
   Kind kind = Kind::kConstant;
-  double value = 0;                             // kConstant: the value; kUniform: the bound b of U(-b, b); kNormal: sigma
-  std::function<double(int64_t)> at_index;      // kFunction: value at a row-major index
+  double value = 0;                         // kConstant: the value; kUniform: the bound b of U(-b, b); kNormal: sigma
+  std::function<double(int64_t)> at_index;  // kFunction: value at a row-major index
 
   static Init Zero() { return {}; }
   static Init One() { return Constant(1); }
@@ -46,9 +47,7 @@ struct Init {
   static Init XavierUniform() { return {Kind::kXavierUniform, 1, nullptr}; }
   // N(0, 2 / fan_out). He et al. 2015, "Delving deep into rectifiers".
   static Init KaimingNormalFanOut() { return {Kind::kKaimingNormalFanOut, 1, nullptr}; }
-  static Init Function(std::function<double(int64_t)> at_index) {
-    return {Kind::kFunction, 0, std::move(at_index)};
-  }
+  static Init Function(std::function<double(int64_t)> at_index) { return {Kind::kFunction, 0, std::move(at_index)}; }
 };
 
 struct NamedTensor {

@@ -1,0 +1,26 @@
+#include "grouppose/nn/convolution.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/conv2d.h>
+
+#include "base/check.h"
+
+namespace grouppose::nn {
+
+Conv2d::Conv2d(const Conv2dOptions& options)
+    : options_(options),
+      weight_(AddParameter("weight", {options.out, options.in, options.kernel, options.kernel}, options.weight_init)) {
+  if (options.bias) bias_ = AddParameter("bias", {options.out}, options.bias_init);
+}
+
+at::Tensor Conv2d::Forward(const at::Tensor& input) const {
+  return at::conv2d(input, weight_, bias_, options_.stride, options_.padding);
+}
+
+at::Tensor Conv2d::ForwardScaled(const at::Tensor& input, const at::Tensor& scale, const at::Tensor& shift) const {
+  GROUPPOSE_CHECK(!options_.bias, "a convolution with a bias of its own takes no shift");
+  // the scale goes into the weights: one pass over the feature map less, forwards and backwards
+  return at::conv2d(input, weight_ * scale.view({-1, 1, 1, 1}), shift, options_.stride, options_.padding);
+}
+
+}  // namespace grouppose::nn

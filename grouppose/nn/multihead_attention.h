@@ -1,0 +1,42 @@
+// Multi-head attention (Vaswani et al. 2017, "Attention is all you need", section 3.2).
+#ifndef GROUPPOSE_NN_MULTIHEAD_ATTENTION_H_
+#define GROUPPOSE_NN_MULTIHEAD_ATTENTION_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "grouppose/nn/linear.h"
+#include "grouppose/nn/module.h"
+
+namespace grouppose::nn {
+
+struct MultiheadAttentionOptions {
+  int64_t hidden_dim = 256;
+  int64_t num_heads = 8;
+  double dropout = 0;  // of the attention weights, while training
+};
+
+// Parameters as torch.nn.MultiheadAttention: "in_proj_weight" [3 hidden, hidden] (queries, keys, values one after the
+// other), "in_proj_bias" [3 hidden], "out_proj.weight", "out_proj.bias".
+class MultiheadAttention : public Module {
+ public:
+  explicit MultiheadAttention(const MultiheadAttentionOptions& options);
+
+  // Self-attention along one dimension: every token looks at the tokens that share all its other indices. For the
+  // queries [batch, instances, types, hidden], `along` 2 is attention within an instance, 1 across instances.
+  //   tokens [..., hidden] -> the same shape
+  at::Tensor SelfAttention(const at::Tensor& tokens, int64_t along) const;
+
+  // query [batch, queries, hidden]; key, value [batch, keys, hidden] -> [batch, queries, hidden]
+  at::Tensor Forward(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) const;
+
+ private:
+  MultiheadAttentionOptions options_;
+  at::Tensor in_proj_weight_, in_proj_bias_;
+  Linear* out_proj_;
+};
+
+}  // namespace grouppose::nn
+
+#endif  // GROUPPOSE_NN_MULTIHEAD_ATTENTION_H_

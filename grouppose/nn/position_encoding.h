@@ -1,0 +1,23 @@
+// Sine encodings of positions (Vaswani et al. 2017, "Attention is all you need", section 3.5), for the pixels of a
+// feature level and for points.
+#ifndef GROUPPOSE_NN_POSITION_ENCODING_H_
+#define GROUPPOSE_NN_POSITION_ENCODING_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace grouppose::nn {
+
+// The encoding of every pixel of a level: half of the channels for y, then half for x. Positions count the unpadded
+// pixels, from 1, and are normalised to (0, 2 pi]; temperature 20.
+//   padding_mask [batch, height, width] bool, true on padding -> [batch, height * width, channels], rows one by one.
+at::Tensor PixelPositionEncoding(const at::Tensor& padding_mask, int64_t channels);
+
+// The encoding of points: half of the channels for y, then half for x; temperature 10000, one turn per unit.
+//   points [..., 2] (x, y) -> [..., channels]
+at::Tensor PointPositionEncoding(const at::Tensor& points, int64_t channels);
+
+}  // namespace grouppose::nn
+
+#endif  // GROUPPOSE_NN_POSITION_ENCODING_H_

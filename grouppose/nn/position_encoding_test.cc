@@ -1,0 +1,72 @@
+#include "grouppose/nn/position_encoding.h"
+
+#include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/check.h"
+#include "grouppose/testing/fixtures.h"
+
+namespace grouppose::nn {
+namespace {
+
+TEST(PixelPositionEncoding, EqualsTheOfficialOne) {
+  SKIP_WITHOUT_TEST_DATA();
+  const testing::Fixture fixture("mod_position_encoding");
+  const at::Tensor expected = fixture.Get("pos").flatten(2).transpose(1, 2);
+  EXPECT_TRUE(testing::Near(PixelPositionEncoding(fixture.Get("mask"), 256), expected, fixture.Number("tol")));
+}
+
+// The formula written out, for a hidden size that is not the official one.
+TEST(PixelPositionEncoding, FollowsTheFormulaForOtherSizes) {
+  constexpr int64_t kHeight = 3, kWidth = 5, kChannels = 12;
+  const at::Tensor encoding = PixelPositionEncoding(at::zeros({1, kHeight, kWidth}, at::kBool), kChannels);
+  ASSERT_EQ(encoding.sizes(), (at::IntArrayRef{1, kHeight * kWidth, kChannels}));
+  for (int64_t row = 0; row < kHeight; ++row) {
+    for (int64_t column = 0; column < kWidth; ++column) {
+      for (int64_t channel = 0; channel < kChannels; ++channel) {
+        const double share = channel < kChannels / 2 ? (row + 1) / (kHeight + 1e-6) : (column + 1) / (kWidth + 1e-6);
+        const int64_t within = channel % (kChannels / 2);
+        const double wavelength = std::pow(20.0, 2.0 * (within / 2) / (kChannels / 2));
+        const double angle = 6.283185307179586 * share / wavelength;
+        EXPECT_NEAR(encoding[0][row * kWidth + column][channel].item<float>(),
+                    within % 2 == 0 ? std::sin(angle) : std::cos(angle), 2e-6)
+            << row << " " << column << " " << channel;
+      }
+    }
+  }
+}
+
+TEST(PixelPositionEncoding, IsFiniteWhereAllIsPadding) {
+  const at::Tensor encoding = PixelPositionEncoding(at::full({1, 2, 2}, true, at::kBool), 8);
+  EXPECT_TRUE(encoding.isfinite().all().item<bool>());
+}
+
+TEST(PixelPositionEncoding, RefusesChannelsThatDoNotDivide) {
+  EXPECT_THROW(PixelPositionEncoding(at::zeros({1, 2, 2}, at::kBool), 6), base::CheckError);
+}
+
+TEST(PointPositionEncoding, EqualsTheOfficialOne) {
+  SKIP_WITHOUT_TEST_DATA();
+  const testing::Fixture fixture("mod_gen_sineembed");
+  EXPECT_TRUE(
+      testing::Near(PointPositionEncoding(fixture.Get("pos_tensor"), 256), fixture.Get("out"), fixture.Number("tol")));
+}
+
+TEST(PointPositionEncoding, FollowsTheFormulaForOtherSizes) {
+  constexpr int64_t kChannels = 64;
+  const at::Tensor points = testing::RecipeTensor("points", {2, 3, 2}, 1, 0.5, 0.5);
+  const at::Tensor encoding = PointPositionEncoding(points, kChannels);
+  ASSERT_EQ(encoding.sizes(), (at::IntArrayRef{2, 3, kChannels}));
+  for (int64_t channel = 0; channel < kChannels; ++channel) {
+    const int64_t within = channel % (kChannels / 2);
+    const double coordinate = points[1][2][channel < kChannels / 2 ? 1 : 0].item<float>();
+    const double angle = 6.283185307179586 * coordinate / std::pow(10000.0, 2.0 * (within / 2) / (kChannels / 2));
+    EXPECT_NEAR(encoding[1][2][channel].item<float>(), within % 2 == 0 ? std::sin(angle) : std::cos(angle), 2e-6);
+  }
+}
+
+}  // namespace
+}  // namespace grouppose::nn
