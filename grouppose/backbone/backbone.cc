@@ -1,0 +1,18 @@
+#include "grouppose/backbone/backbone.h"
+
+#include "grouppose/backbone/resnet50.h"
+#include "grouppose/backbone/small_resnet.h"
+
+namespace grouppose {
+namespace {
+
+std::unique_ptr<Backbone> Make(const ResNet50Options&) { return MakeResNet50(); }
+std::unique_ptr<Backbone> Make(const SmallResNetOptions& options) { return MakeSmallResNet(options); }
+
+}  // namespace
+
+std::unique_ptr<Backbone> MakeBackbone(const BackboneOptions& options) {
+  return std::visit([](const auto& kind) { return Make(kind); }, options);
+}
+
+}  // namespace grouppose
