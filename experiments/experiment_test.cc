@@ -100,10 +100,10 @@ TEST(Resolved, IsTheSameWhereverAValueCameFrom) {
 }
 
 TEST(Overrides, SetEveryKindOfField) {
-  const Experiment experiment =
-      Parsed("", {"training.optimizer.learning_rate=1e-3", "model.self_attention=FULL",
-                  "data.augmentation.scales=[64,96]", "loss.auxiliary_losses=false", "name=plain text",
-                  "description=\"in quotes\"", "training.batch_size = 3", "model.backbone.stage_channels=32"});
+  const Experiment experiment = Parsed(
+      "", {"training.optimizer.learning_rate=1e-3", "model.self_attention=FULL", "data.augmentation.scales=[64,96]",
+           "model.num_queries=85", "loss.auxiliary_losses=false", "name=plain text", "description=\"in quotes\"",
+           "training.batch_size = 3", "model.backbone.stage_channels=32"});
   EXPECT_EQ(experiment.training().optimizer().learning_rate(), 1e-3);
   EXPECT_EQ(experiment.model().self_attention(), Model::FULL);
   EXPECT_THAT(experiment.data().augmentation().scales(), ElementsAre(64, 96));

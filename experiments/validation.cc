@@ -64,7 +64,7 @@ constexpr Range kRanges[] = {
     AtLeast("data.augmentation.crop_resize_scales", 1),
     AtLeast("data.augmentation.min_crop", 1),
     AtLeast("data.augmentation.max_crop", 1),
-    AtLeast("data.augmentation.evaluation_scale", 1),
+    AtLeast("data.augmentation.evaluation_scale", 0),
     AtLeast("data.augmentation.evaluation_max_size", 1),
     AtLeast("model.backbone.stem_channels", 1),
     AtLeast("model.backbone.stage_channels", 1),
@@ -76,7 +76,8 @@ constexpr Range kRanges[] = {
     {"model.dropout", 0, 1, /*without_low=*/false, /*without_high=*/true},
     AtLeast("model.encoder_layers", 0),
     AtLeast("model.decoder_layers", 0),
-    AtLeast("model.num_feature_levels", 1),
+    // each level halves the sides: a ninth would see an image of 1024 pixels as one
+    Between("model.num_feature_levels", 1, 8),
     AtLeast("model.encoder_points", 1),
     AtLeast("model.decoder_points", 1),
     AtLeast("model.num_queries", 1),
@@ -121,8 +122,8 @@ constexpr Range kRanges[] = {
 constexpr int kCocoKeypoints = 17;
 // C3, C4 and C5 of ResNet-50.
 constexpr int kResNet50Levels = 3;
-// Both axes share hidden_dim, and each frequency takes a sine and a cosine.
-constexpr int kSineParts = 4;
+// The group norm behind the projections takes 32, 16 or 8 groups; the sine embeddings' 4 parts divide 8.
+constexpr int kHiddenUnit = 8;
 
 std::string RangeText(const Range& range) {
   const std::string low = absl::StrCat(range.without_low ? "more than " : "at least ", range.low);
@@ -262,8 +263,8 @@ void CheckCrops(const Augmentation& augmentation, Checker* check) {
 void CheckAugmentation(const Experiment& experiment, Checker* check) {
   const Augmentation& augmentation = experiment.data().augmentation();
   const std::string prefix = "data.augmentation.";
-  check->Require(!augmentation.scales().empty(), {prefix + "scales"}, "empty",
-                 "at least one scale, such as [480, 512, 544]");
+  check->Require(!augmentation.scales().empty() || experiment.data().source() == Data::SYNTHETIC,
+                 {prefix + "scales", "data.source"}, "empty", "at least one scale, such as [480, 512, 544], for COCO");
   for (int scale : augmentation.scales()) {
     check->Require(scale <= augmentation.max_size(), {prefix + "scales", prefix + "max_size"}, scale,
                    absl::StrCat("at most max_size (", augmentation.max_size(), ")"));
@@ -272,6 +273,17 @@ void CheckAugmentation(const Experiment& experiment, Checker* check) {
                  {prefix + "evaluation_scale", prefix + "evaluation_max_size"}, augmentation.evaluation_scale(),
                  absl::StrCat("at most evaluation_max_size (", augmentation.evaluation_max_size(), ")"));
   CheckCrops(augmentation, check);
+}
+
+// What the encoder reads of a square image: the cells of all levels, each half as many along a side as the one before.
+int64_t TokensOf(const Model& model, int64_t side) {
+  int64_t stride = model.backbone().kind() == Backbone::RESNET50 ? 8 : 4;
+  int64_t tokens = 0;
+  for (int level = 0; level < model.num_feature_levels(); ++level, stride *= 2) {
+    const int64_t cells = (side + stride - 1) / stride;
+    tokens += cells * cells;
+  }
+  return tokens;
 }
 
 void CheckBackbone(const Experiment& experiment, Checker* check) {
@@ -291,17 +303,42 @@ void CheckBackbone(const Experiment& experiment, Checker* check) {
     }
   }
   const int levels = small ? backbone.stage_channels_size() : kResNet50Levels;
-  check->Require(model.num_feature_levels() == levels || model.num_feature_levels() == levels + 1,
+  check->Require(model.num_feature_levels() >= levels,
                  {"model.num_feature_levels", small ? prefix + "stage_channels" : prefix + "kind"},
-                 model.num_feature_levels(),
-                 absl::StrCat(levels, " (the levels of the backbone) or ", levels + 1,
-                              " (one more, by a convolution of stride 2)"));
+                 model.num_feature_levels(), absl::StrCat("at least ", levels, ", the levels of the backbone"));
+}
+
+// Queries are chosen among the tokens of all levels; the smallest image has the fewest.
+void CheckTokens(const Experiment& experiment, Checker* check) {
+  const Augmentation& augmentation = experiment.data().augmentation();
+  const bool synthetic = experiment.data().source() == Data::SYNTHETIC;
+  const int as_it_is = experiment.data().synthetic().image_size();
+  std::vector<int> sides(augmentation.scales().begin(), augmentation.scales().end());
+  if (sides.empty()) sides.push_back(as_it_is);
+  if (augmentation.evaluation_scale() > 0) {
+    sides.push_back(augmentation.evaluation_scale());
+  } else if (synthetic) {
+    sides.push_back(as_it_is);
+  }
+  const int side = *std::min_element(sides.begin(), sides.end());
+  const int64_t tokens = TokensOf(experiment.model(), side);
+  check->Require(experiment.model().num_queries() <= tokens,
+                 {"model.num_queries", "data.augmentation.scales", "data.augmentation.evaluation_scale",
+                  "data.synthetic.image_size", "model.backbone.kind"},
+                 experiment.model().num_queries(),
+                 absl::StrCat("at most ", tokens, ", the tokens of an image of ", side, " x ", side, " pixels"));
+  const Pretraining::StageOne& stage_one = experiment.pretraining().stage_one();
+  const int64_t drawn = TokensOf(experiment.model(), as_it_is);
+  check->Require(stage_one.steps() == 0 || stage_one.num_queries() <= drawn,
+                 {"pretraining.stage_one.num_queries", "data.synthetic.image_size", "model.backbone.kind"},
+                 stage_one.num_queries(),
+                 absl::StrCat("at most ", drawn, ", the tokens of an image of ", as_it_is, " x ", as_it_is, " pixels"));
 }
 
 void CheckModel(const Experiment& experiment, Checker* check) {
   const Model& model = experiment.model();
-  check->Require(model.hidden_dim() % kSineParts == 0, {"model.hidden_dim"}, model.hidden_dim(),
-                 "a multiple of 4 (sine embeddings: two axes, sine and cosine)");
+  check->Require(model.hidden_dim() % kHiddenUnit == 0, {"model.hidden_dim"}, model.hidden_dim(),
+                 absl::StrCat("a multiple of ", kHiddenUnit, " (group norm and sine embeddings)"));
   check->Require(model.hidden_dim() % model.num_heads() == 0, {"model.hidden_dim", "model.num_heads"},
                  model.hidden_dim(), absl::StrCat("a multiple of model.num_heads (", model.num_heads(), ")"));
   check->Require(model.num_body_points() == kCocoKeypoints, {"model.num_body_points", "data.source"},
@@ -311,6 +348,20 @@ void CheckModel(const Experiment& experiment, Checker* check) {
   check->Require(!UsesSyntheticPeople(experiment) || people.max_persons() <= model.num_queries(),
                  {"data.synthetic.max_persons", "model.num_queries"}, people.max_persons(),
                  absl::StrCat("at most model.num_queries (", model.num_queries(), "): each person takes a query"));
+}
+
+// A step takes different images.
+void CheckBatches(const Experiment& experiment, Checker* check) {
+  const int images = experiment.data().synthetic().train_images();
+  const auto require = [&](const std::string& path, int batch_size, bool used) {
+    check->Require(!used || batch_size <= images, {path, "data.synthetic.train_images"}, batch_size,
+                   absl::StrCat("at most data.synthetic.train_images (", images, ")"));
+  };
+  const Pretraining& pretraining = experiment.pretraining();
+  require("training.batch_size", experiment.training().batch_size(), experiment.data().source() == Data::SYNTHETIC);
+  require("pretraining.heatmap.batch_size", pretraining.heatmap().batch_size(), pretraining.heatmap().steps() > 0);
+  require("pretraining.stage_one.batch_size", pretraining.stage_one().batch_size(),
+          pretraining.stage_one().steps() > 0);
 }
 
 void CheckTraining(const Experiment& experiment, Checker* check) {
@@ -346,8 +397,10 @@ absl::Status Validate(const Experiment& experiment, const Origins& origins) {
   CheckAugmentation(experiment, &check);
   CheckBackbone(experiment, &check);
   CheckModel(experiment, &check);
+  CheckBatches(experiment, &check);
   CheckTraining(experiment, &check);
   CheckEvaluation(experiment, &check);
+  if (check.status().ok()) CheckTokens(experiment, &check);
   return check.status();
 }
 

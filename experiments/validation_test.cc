@@ -168,11 +168,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"",
              {},
              "run.textproto: data.augmentation.scales is empty by default, expected at least one scale, such as [480, "
-             "512, 544]"},
+             "512, 544], for COCO"},
         Case{kCoco,
              {"data.augmentation.scales=[]"},
              "--set data.augmentation.scales=[]: data.augmentation.scales is empty, expected at least one scale, such "
-             "as [480, 512, 544]"},
+             "as [480, 512, 544], for COCO"},
         Case{kCoco,
              {"data.augmentation.max_size=600"},
              "--set data.augmentation.max_size=600: data.augmentation.scales is 800, expected at most max_size (600)"},
@@ -215,18 +215,21 @@ INSTANTIATE_TEST_SUITE_P(
              "--set model.backbone.norm_groups=32: model.backbone.stem_channels is 16 by default, expected a multiple "
              "of norm_groups (32)"},
         Case{kSynthetic,
-             {"model.backbone.stage_channels=[32, 64]"},
-             "--set model.backbone.stage_channels=[32, 64]: model.num_feature_levels is 4 by default, expected 2 (the "
-             "levels of the backbone) or 3 (one more, by a convolution of stride 2)"},
+             {"model.num_feature_levels=1", "model.backbone.stage_channels=[32, 64]"},
+             "--set model.backbone.stage_channels=[32, 64]: model.num_feature_levels is 1, expected at least 2, the "
+             "levels of the backbone"},
         Case{kCoco,
-             {"model.num_feature_levels=5"},
-             "--set model.num_feature_levels=5: model.num_feature_levels is 5, expected 3 (the levels of the backbone) "
-             "or 4 (one more, by a convolution of stride 2)"},
+             {"model.num_feature_levels=2"},
+             "--set model.num_feature_levels=2: model.num_feature_levels is 2, expected at least 3, the levels of the "
+             "backbone"},
+        Case{kCoco,
+             {"model.num_feature_levels=9"},
+             "--set model.num_feature_levels=9: model.num_feature_levels is 9, expected 1 to 8"},
         Case{kCoco, {"model.num_feature_levels=3"}, ""},
         Case{kCoco,
              {"model.hidden_dim=250"},
-             "--set model.hidden_dim=250: model.hidden_dim is 250, expected a multiple of 4 (sine embeddings: two "
-             "axes, sine and cosine)"},
+             "--set model.hidden_dim=250: model.hidden_dim is 250, expected a multiple of 8 (group norm and sine "
+             "embeddings)"},
         Case{kCoco,
              {"model.num_heads=12"},
              "--set model.num_heads=12: model.hidden_dim is 256 by default, expected a multiple of model.num_heads "
@@ -241,6 +244,26 @@ INSTANTIATE_TEST_SUITE_P(
              {"data.synthetic.max_persons=17"},
              "--set data.synthetic.max_persons=17: data.synthetic.max_persons is 17, expected at most "
              "model.num_queries (16): each person takes a query"},
+        Case{kSynthetic, {"data.augmentation.scales=[]", "data.augmentation.evaluation_scale=0"}, ""},
+        // 16 x 16 + 8 x 8 + 4 x 4 + 2 x 2 cells
+        Case{kSynthetic, {"model.num_queries=340"}, ""},
+        Case{
+            kSynthetic,
+            {"model.num_queries=341"},
+            "--set model.num_queries=341: model.num_queries is 341, expected at most 340, the tokens of an image of 64 "
+            "x 64 pixels"},
+        Case{kSynthetic,
+             {"model.num_queries=341", "data.augmentation.scales=[]", "data.augmentation.evaluation_scale=0"},
+             "--set data.augmentation.evaluation_scale=0: model.num_queries is 341, expected at most 340, the tokens "
+             "of an image of 64 x 64 pixels"},
+        Case{kCoco,
+             {"data.augmentation.scales=[480, 32]"},
+             "--set data.augmentation.scales=[480, 32]: model.num_queries is 100 by default, expected at most 22, the "
+             "tokens of an image of 32 x 32 pixels"},
+        Case{kSynthetic,
+             {"pretraining.stage_one={steps: 1 num_queries: 341}"},
+             "--set pretraining.stage_one={steps: 1 num_queries: 341}: pretraining.stage_one.num_queries is 341, "
+             "expected at most 340, the tokens of an image of 64 x 64 pixels"},
         Case{kSynthetic, {"model.decoder_layers=0"}, ""}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -259,7 +282,20 @@ INSTANTIATE_TEST_SUITE_P(
              {"evaluation.num_select=33"},
              "--set evaluation.num_select=33: evaluation.num_select is 33, expected at most model.num_queries x "
              "model.num_classes (32)"},
-        Case{kSynthetic, {"evaluation.num_select=32"}, ""}));
+        Case{kSynthetic, {"evaluation.num_select=32"}, ""},
+        Case{kSynthetic,
+             {"data.synthetic.train_images=10", "training.batch_size=11"},
+             "--set training.batch_size=11: training.batch_size is 11, expected at most data.synthetic.train_images "
+             "(10)"},
+        Case{kCoco, {"data.synthetic.train_images=1"}, ""},
+        Case{kCoco,
+             {"data.synthetic.train_images=15", "pretraining.heatmap.steps=1"},
+             "--set data.synthetic.train_images=15: pretraining.heatmap.batch_size is 16 by default, expected at most "
+             "data.synthetic.train_images (15)"},
+        Case{kCoco,
+             {"data.synthetic.train_images=7", "pretraining.stage_one.steps=1"},
+             "--set data.synthetic.train_images=7: pretraining.stage_one.batch_size is 8 by default, expected at most "
+             "data.synthetic.train_images (7)"}));
 
 // The place is the file's line where no override takes part.
 TEST(Validation, NamesTheLineOfTheFile) {
