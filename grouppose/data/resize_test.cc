@@ -102,9 +102,9 @@ TEST(SizeForShortSide, EqualsTheOfficialTable) {
   int rows = 0;
   for (simdjson::dom::element row : parser.load(path)["rows"].get_array()) {
     const auto number = [&](size_t column) {
-      int64_t value = 0;  // null: no limit
-      (void)row.at(column).get(value);
-      return value;
+      int64_t value = 0;
+      const bool is_null = row.at(column).get(value) != simdjson::SUCCESS;
+      return is_null ? int64_t{0} : value;  // null: no limit
     };
     const ImageSize size = SizeForShortSide({number(1), number(0)}, number(2), number(3));
     EXPECT_EQ(size, (ImageSize{number(5), number(4)})) << "row " << rows;

@@ -31,7 +31,7 @@ constexpr double kNearEdge = 0.08;
 constexpr double kCrowdHeight = 0.75;
 
 constexpr int kPlacementsPerPicture = 40;
-// About one picture in ten is thrown away; a thousand in a row means that the options allow none.
+// A thousand pictures thrown away in a row mean that the options allow none.
 constexpr int kPicturesPerSample = 1000;
 
 // The share of a box that a person fills, as the COCO and CrowdPose tools take it where there is no mask.
