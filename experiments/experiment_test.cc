@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/files.h"
+#include "base/random.h"
 #include "experiments/field_paths.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -202,6 +203,65 @@ TEST(Texts, AreRefusedWithLineAndColumn) {
   EXPECT_THAT(ErrorOf("model {\n  hidden_dim: 64\n"), StartsWith("run.textproto:3:1: "));
   EXPECT_THAT(ErrorOf("model }"), StartsWith("run.textproto:1:7: "));
   EXPECT_THAT(ErrorOf("extends: \"a.textproto\""), StartsWith("run.textproto:1:1: extends needs a file"));
+}
+
+// `text` with up to three pieces removed, doubled or exchanged; every fourth is unchanged.
+std::string Broken(std::string text, uint64_t index) {
+  base::RandomStream random("broken texts", {index});
+  for (uint64_t changes = random.NextBelow(4); changes > 0 && !text.empty(); --changes) {
+    const size_t at = random.NextBelow(text.size()), length = 1 + random.NextBelow(8);
+    const std::string piece = text.substr(at, length);
+    switch (random.NextBelow(3)) {
+      case 0:
+        text.erase(at, length);
+        break;
+      case 1:
+        text.insert(random.NextBelow(text.size()), piece);
+        break;
+      default:
+        std::swap(text[at], text[random.NextBelow(text.size())]);
+    }
+  }
+  return text;
+}
+
+// Either an experiment that stands for itself or one line that says where.
+TEST(Texts, AreNeverTooBroken) {
+  const std::string whole =
+      "name: \"x\" # a comment\ndata { augmentation { scales: [480, 800] crop_probability: 0 } }\n"
+      "model { backbone { kind: SMALL_RESNET stage_channels: 32 stage_channels: 64 } hidden_dim: 64 num_queries: 9 }\n"
+      "training { optimizer { learning_rate: 1e-3 } steps: 9 schedule < kind: COSINE, warmup_steps: 3 > }\n"
+      "evaluation { num_select: 4 }\n";
+  int accepted = 0;
+  for (uint64_t i = 0; i < 3000; ++i) {
+    const std::string text = Broken(whole, i);
+    const auto experiment = ParseExperiment(text, "run.textproto");
+    if (!experiment.ok()) {
+      EXPECT_EQ(experiment.status().code(), absl::StatusCode::kInvalidArgument) << text;
+      EXPECT_THAT(std::string(experiment.status().message()), StartsWith("run.textproto")) << text;
+      continue;
+    }
+    ++accepted;
+    const auto again = ParseExperiment(ResolvedText(*experiment), "resolved");
+    ASSERT_TRUE(again.ok()) << again.status() << text;
+    EXPECT_EQ(ResolvedText(*again), ResolvedText(*experiment)) << text;
+  }
+  // a quarter is unchanged, and of the rest most are refused
+  EXPECT_GT(accepted, 600);
+  EXPECT_LT(accepted, 2000);
+}
+
+TEST(Overrides, AreNeverTooBroken) {
+  for (uint64_t i = 0; i < 1000; ++i) {
+    for (const char* whole :
+         {"training.schedule={ kind: COSINE warmup_steps: 3 }", "data.augmentation.scales=[64, 96]"}) {
+      const std::string text = Broken(whole, i);
+      const auto experiment = ParseExperiment(std::string(kMinimal) + "training { steps: 9 }", "run.textproto", {text});
+      if (experiment.ok()) continue;
+      EXPECT_EQ(experiment.status().code(), absl::StatusCode::kInvalidArgument) << text;
+      EXPECT_THAT(std::string(experiment.status().message()), StartsWith("--set " + text + ": ")) << text;
+    }
+  }
 }
 
 TEST_F(Files, ExtendReplacesFieldsAndWholeLists) {

@@ -71,6 +71,10 @@ struct Case {
   const char* error;
 };
 
+void PrintTo(const Case& broken, std::ostream* out) {
+  for (const std::string& text : broken.overrides) *out << "--set " << text << " ";
+}
+
 class BrokenRule : public ::testing::TestWithParam<Case> {};
 
 TEST_P(BrokenRule, IsRefusedWithItsPlace) {
