@@ -138,7 +138,7 @@ absl::StatusOr<bool> Flags::Parse(const std::vector<std::string>& arguments) {
     const std::string name = argument.substr(2, equals == std::string::npos ? equals : equals - 2);
     Flag* flag = Find(name);
     if (flag == nullptr) {
-      std::vector<std::string> names;
+      std::vector<std::string> names = {"help"};
       for (const Flag& f : flags_) names.push_back(f.name);
       const std::string nearest = NearestName(name, names);
       return absl::InvalidArgumentError(

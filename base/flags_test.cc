@@ -67,6 +67,8 @@ TEST(Flags, SwitchesTakeTrueAndFalse) {
 TEST(Flags, RefuseWhatTheyDoNotKnow) {
   EXPECT_EQ(Command().Error({"--thread=2"}),
             "unknown flag --thread; did you mean --threads? (--help lists the flags of tool run)");
+  EXPECT_EQ(Command().Error({"--hlep"}),
+            "unknown flag --hlep; did you mean --help? (--help lists the flags of tool run)");
   EXPECT_EQ(Command().Error({"--zzzzzzzz=2"}), "unknown flag --zzzzzzzz (--help lists the flags of tool run)");
   EXPECT_EQ(Command().Error({"file"}), "unexpected argument 'file'; tool run takes flags only (--help lists them)");
   EXPECT_EQ(Command().Error({"--threads=two"}), "--threads: expected an integer, found 'two'");
