@@ -76,8 +76,8 @@ class Points {
  public:
   Points(const MsDeformAttnSizes& sizes, const Border& border);
 
-  // Reads one query's locations [count, 2] and weights [count].
-  void SetUp(const T* locations, const T* weights);
+  // Reads the locations [count, 2] and the weights [count] of one query of one head.
+  void SetUp(const MsDeformAttnInputs<T>& inputs, int64_t query_and_head);
   // From `dots` to the gradients of the locations and the weights that were set up.
   void Differentiate(T* grad_locations, T* grad_weights) const;
 
@@ -128,8 +128,10 @@ Points<T>::Points(const MsDeformAttnSizes& sizes, const Border& border)
 }
 
 template <typename T>
-void Points<T>::SetUp(const T* locations, const T* weights) {
+void Points<T>::SetUp(const MsDeformAttnInputs<T>& inputs, int64_t query_and_head) {
   using Integers = IntegerVector<T>;
+  const T* locations = inputs.sampling_locations + 2 * count * query_and_head;
+  const T* weights = inputs.attention_weights + count * query_and_head;
   if (count != padded_) {
     std::copy_n(locations, 2 * count, pairs_);
     std::copy_n(weights, count, singles_);
@@ -333,7 +335,7 @@ void MsDeformAttnForwardCpu(const MsDeformAttnSizes& sizes, const MsDeformAttnIn
       packed = batch_and_head;
     }
     const int64_t index = (batch * sizes.queries + query) * sizes.heads + head;
-    points.SetUp(inputs.sampling_locations + index * points.count * 2, inputs.attention_weights + index * points.count);
+    points.SetUp(inputs, index);
     T* out = output + index * sizes.channels;
     T* to = is_whole ? out : padded_output.get();
     ForEachBlock<8, T>(geometry.vectors, [&](auto vectors, int64_t k) {
@@ -357,8 +359,7 @@ void MsDeformAttnBackwardCpu(const MsDeformAttnSizes& sizes, const MsDeformAttnI
     grad_bordered.Clear();
     for (int64_t query = 0; query < sizes.queries; ++query) {
       const int64_t index = (batch * sizes.queries + query) * sizes.heads + head;
-      points.SetUp(inputs.sampling_locations + index * points.count * 2,
-                   inputs.attention_weights + index * points.count);
+      points.SetUp(inputs, index);
       const T* grad = grad_output + index * sizes.channels;
       if (!is_whole) {
         std::copy_n(grad, sizes.channels, padded_grad.get());

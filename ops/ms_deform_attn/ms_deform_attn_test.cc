@@ -4,8 +4,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/equal.h>
-#include <ATen/ops/grid_sampler.h>
-#include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
@@ -17,6 +15,7 @@
 #include <vector>
 
 #include "grouppose/testing/fixtures.h"
+#include "ops/ms_deform_attn/grid_sampler_composition.h"
 
 namespace ops {
 namespace {
@@ -68,27 +67,6 @@ Results Evaluate(const Inputs& inputs, Operator op) {
 }
 
 Results Evaluate(const Inputs& inputs) { return Evaluate(inputs, MsDeformAttn); }
-
-// The published formulation without a custom kernel: one grid_sample per level, the weighted samples summed.
-Tensor GridSamplerComposition(const Tensor& value, const Tensor& spatial_shapes, const Tensor& level_start_index,
-                              const Tensor& locations, const Tensor& weights) {
-  const int64_t batch = value.size(0), heads = value.size(2), channels = value.size(3), queries = locations.size(1),
-                levels = locations.size(3), points = locations.size(4);
-  std::vector<Tensor> sampled;
-  for (int64_t level = 0; level < levels; ++level) {
-    const int64_t height = spatial_shapes[level][0].item<int64_t>(), width = spatial_shapes[level][1].item<int64_t>();
-    const Tensor pixels = value.narrow(1, level_start_index[level].item<int64_t>(), height * width);
-    const Tensor image = pixels.permute({0, 2, 3, 1}).reshape({batch * heads, channels, height, width});
-    // grid_sample counts from -1 to 1
-    const Tensor grid = 2 * locations.select(3, level) - 1;
-    const Tensor per_head = grid.transpose(1, 2).reshape({batch * heads, queries, points, 2});
-    sampled.push_back(at::grid_sampler(image, per_head, /*bilinear*/ 0, /*zeros*/ 0, /*align_corners=*/false));
-  }
-  const Tensor samples = at::stack(sampled, 3);  // [batch * heads, channels, queries, levels, points]
-  const Tensor weight = weights.transpose(1, 2).reshape({batch * heads, 1, queries, levels, points});
-  const Tensor sums = (samples * weight).sum(at::IntArrayRef{3, 4});
-  return sums.view({batch, heads * channels, queries}).transpose(1, 2);
-}
 
 // Elementwise |found - wanted| <= absolute + relative * |wanted|.
 void ExpectClose(const Tensor& found, const Tensor& wanted, double relative, double absolute) {
