@@ -59,8 +59,8 @@ eval::Dataset Select(eval::Dataset all, const CocoOptions& options) {
     selected.images.push_back(image);
     ids.insert(image.id);
   }
-  for (const eval::Annotation& annotation : all.annotations) {
-    if (ids.count(annotation.image_id) > 0) selected.annotations.push_back(annotation);
+  for (eval::Annotation& annotation : all.annotations) {
+    if (ids.count(annotation.image_id) > 0) selected.annotations.push_back(std::move(annotation));
   }
   return selected;
 }

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/check.h"
-#include "base/random.h"
 
 namespace grouppose {
 namespace {

@@ -26,14 +26,17 @@ Person TwoJoints() {
 }
 
 TEST(MakeBatch, PadsRightAndBelow) {
-  Sample red = FlatSample(2, 3, 0, 10);
-  for (size_t i = 0; i < red.image.pixels.size(); i += 3) red.image.pixels[i] = 255;
-  const Batch batch = MakeBatch({red, FlatSample(4, 1, 128, 11)}, 2);
+  Sample orange = FlatSample(2, 3, 0, 10);
+  for (size_t i = 0; i < orange.image.pixels.size(); i += 3) {
+    orange.image.pixels[i] = 255;
+    orange.image.pixels[i + 1] = 90;
+  }
+  const Batch batch = MakeBatch({orange, FlatSample(4, 1, 128, 11)}, 2);
   ASSERT_EQ(batch.images.sizes(), (std::vector<int64_t>{2, 3, 4, 3}));
   ASSERT_EQ(batch.padding_mask.sizes(), (std::vector<int64_t>{2, 4, 3}));
   const float* images = batch.images.data_ptr<float>();
   const bool* padding = batch.padding_mask.data_ptr<bool>();
-  const std::vector<std::vector<float>> levels = {{255, 0, 0}, {128, 128, 128}};
+  const std::vector<std::vector<float>> levels = {{255, 90, 0}, {128, 128, 128}};
   const std::vector<float> mean = {0.485f, 0.456f, 0.406f}, deviation = {0.229f, 0.224f, 0.225f};
   const std::vector<ImageSize> sizes = {{2, 3}, {4, 1}};
   for (int b = 0; b < 2; ++b) {
