@@ -1,0 +1,123 @@
+// The whole model against the official one.
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/tensor.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "grouppose/model/group_pose.h"
+#include "grouppose/model/postprocess.h"
+#include "grouppose/testing/fixtures.h"
+
+namespace grouppose {
+namespace {
+
+using testing::Fixture;
+using testing::Near;
+
+GroupPoseOptions OptionsOf(const Fixture& fixture) {
+  GroupPoseOptions options;
+  options.transformer.encoder_layers = static_cast<int64_t>(fixture.Number("config/enc_layers"));
+  options.transformer.decoder_layers = static_cast<int64_t>(fixture.Number("config/dec_layers"));
+  options.transformer.num_queries = static_cast<int64_t>(fixture.Number("config/num_queries"));
+  options.transformer.num_keypoints = static_cast<int64_t>(fixture.Number("config/num_body_points"));
+  return options;
+}
+
+double Tolerance(const Fixture& fixture, const std::string& tensor) {
+  return fixture.HasMeta("tol/" + tensor) ? fixture.Number("tol/" + tensor) : fixture.Number("tol");
+}
+
+void ExpectEqualsTensor(const Fixture& fixture, const std::string& name, const at::Tensor& actual) {
+  EXPECT_TRUE(Near(actual, fixture.Get(name), Tolerance(fixture, name))) << name;
+}
+
+void ExpectPrediction(const Fixture& fixture, const std::string& prefix, const PosePrediction& prediction) {
+  ExpectEqualsTensor(fixture, prefix + "pred_logits", prediction.logits);
+  ExpectEqualsTensor(fixture, prefix + "pred_keypoints", prediction.keypoints);
+}
+
+class ModelFixtures : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(ModelFixtures, OutputsEqualTheOfficialOnes) {
+  SKIP_WITHOUT_TEST_DATA();
+  const at::NoGradGuard no_grad;
+  const Fixture fixture(GetParam());
+  GroupPose model(OptionsOf(fixture));
+  testing::FillByRecipe(model, static_cast<uint64_t>(fixture.Number("seed")));
+  const at::Tensor mask = fixture.Has("image_mask") ? fixture.Get("image_mask") : at::Tensor();
+  const ModelOutputs outputs = model.Forward(fixture.Get("images"), mask);
+
+  ExpectPrediction(fixture, "", outputs.final);
+  ExpectPrediction(fixture, "interm.", outputs.intermediate);
+  EXPECT_EQ(fixture.Has("aux" + std::to_string(outputs.auxiliary.size()) + ".pred_logits"), false);
+  for (size_t i = 0; i < outputs.auxiliary.size(); ++i) {
+    ExpectPrediction(fixture, "aux" + std::to_string(i) + ".", outputs.auxiliary[i]);
+  }
+
+  if (!fixture.HasMeta("config/num_select")) return;
+  const int64_t num_select = static_cast<int64_t>(fixture.Number("config/num_select"));
+  const at::Tensor sizes = at::tensor({288, 384, 384, 336}, at::kLong).view({2, 2});
+  const std::vector<ImagePoses> poses = PostProcess(outputs.final, sizes, num_select);
+  ASSERT_EQ(poses.size(), 2u);
+  for (int64_t i = 0; i < 2; ++i) {
+    const std::string prefix = "post" + std::to_string(i) + ".";
+    ExpectEqualsTensor(fixture, prefix + "scores", poses[i].scores);
+    // neighbours closer than the noise may change places: they are compared in the official order of scores only
+    // where the gap allows
+    if (fixture.Number("post_min_gap") < 1e-5) continue;
+    EXPECT_TRUE(poses[i].labels.equal(fixture.Get(prefix + "labels")));
+    ExpectEqualsTensor(fixture, prefix + "keypoints", poses[i].keypoints);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Official, ModelFixtures,
+                         ::testing::Values("model_r50_coco_small", "model_r50_coco_small_invalid",
+                                           "model_r50_coco_single_odd", "model_r50_crowdpose_small"));
+
+TEST(ModelStages, EqualTheOfficialOnes) {
+  SKIP_WITHOUT_TEST_DATA();
+  const at::NoGradGuard no_grad;
+  const Fixture fixture("model_r50_coco_small");
+  // the stages have no tolerance of their own; the noise of their values is some 1e-6
+  constexpr double kTolerance = 2e-4;
+  GroupPose model(OptionsOf(fixture));
+  testing::FillByRecipe(model, static_cast<uint64_t>(fixture.Number("seed")));
+
+  const std::vector<at::Tensor> levels = model.Project(model.Features(fixture.Get("images")));
+  ASSERT_EQ(levels.size(), 4u);
+  EXPECT_TRUE(Near(levels[0].slice(1, 0, std::nullopt, 16), fixture.Get("src0_sub"), kTolerance));
+  EXPECT_TRUE(Near(levels[1].slice(1, 0, std::nullopt, 4), fixture.Get("src1_sub"), kTolerance));
+  EXPECT_TRUE(Near(levels[2], fixture.Get("src2"), kTolerance));
+  EXPECT_TRUE(Near(levels[3], fixture.Get("src3"), kTolerance));
+
+  const std::vector<at::Tensor> masks = model.LevelMasks(fixture.Get("image_mask"), levels);
+  ASSERT_EQ(masks.size(), 4u);
+  for (int64_t i = 0; i < 4; ++i) EXPECT_TRUE(masks[i].equal(fixture.Get("mask" + std::to_string(i)))) << i;
+
+  const Memory memory = model.transformer().Encode(levels, masks);
+  EXPECT_TRUE(Near(memory.tokens.slice(1, 0, std::nullopt, 8), fixture.Get("memory_sub"), kTolerance));
+  const at::Tensor coarse = memory.geometry->positions.slice(1, 336, 340);
+  EXPECT_TRUE(Near(coarse, fixture.Get("pos3").flatten(2).transpose(1, 2), 1e-5));
+
+  const SelectedQueries selected = model.transformer().Select(memory);
+  EXPECT_TRUE(selected.indices.equal(fixture.Get("topk")));
+  EXPECT_TRUE(Near(model.transformer().selection().ClassLogits(memory.tokens, *memory.geometry),
+                   fixture.Get("enc_class"), kTolerance));
+  const DecoderOutputs decoded = model.transformer().Decode(memory, selected);
+  for (int64_t i = 0; i < 2; ++i) {
+    const std::string index = std::to_string(i);
+    EXPECT_TRUE(
+        Near(decoded.tokens[i].slice(1, 0, std::nullopt, 5), fixture.Get("hs_pose" + index + "_sub"), kTolerance));
+    EXPECT_TRUE(Near(decoded.reference_points[i].flatten(2), fixture.Get("refpoint_pose" + index), kTolerance));
+  }
+  // the last refinement is the final prediction
+  const PosePrediction final = model.Predict(decoded, 1);
+  EXPECT_TRUE(Near(final.keypoints.narrow(2, 0, 34), fixture.Get("refpoint_pose2").narrow(2, 2, 34), kTolerance));
+}
+
+}  // namespace
+}  // namespace grouppose

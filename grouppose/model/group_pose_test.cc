@@ -1,0 +1,160 @@
+// The model at the size of a tiny experiment: what training relies on.
+#include "grouppose/model/group_pose.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "grouppose/testing/fixtures.h"
+
+namespace grouppose {
+namespace {
+
+using testing::Near;
+using testing::RecipeTensor;
+
+GroupPoseOptions TinyOptions(const std::string& scheme) {
+  GroupPoseOptions options;
+  options.backbone = SmallResNetOptions{};
+  options.transformer.hidden_dim = 64;
+  options.transformer.num_heads = 4;
+  options.transformer.encoder_layers = 1;
+  options.transformer.decoder_layers = 2;
+  options.transformer.feedforward_dim = 128;
+  options.transformer.num_queries = 16;
+  options.transformer.attention_scheme = scheme;
+  return options;
+}
+
+at::Tensor Images(int64_t batch) { return RecipeTensor("images", {batch, 3, 64, 64}, 1); }
+
+// A loss that every output takes part in.
+at::Tensor SomeLoss(const ModelOutputs& outputs) {
+  std::vector<PosePrediction> all = outputs.auxiliary;
+  all.push_back(outputs.intermediate);
+  if (outputs.final.logits.defined()) all.push_back(outputs.final);
+  at::Tensor loss = at::zeros({});
+  for (const PosePrediction& prediction : all) {
+    loss = loss + (prediction.logits * RecipeTensor("logits", prediction.logits.sizes(), 1)).sum() +
+           (prediction.keypoints * RecipeTensor("keypoints", prediction.keypoints.sizes(), 1)).sum();
+  }
+  return loss;
+}
+
+class TinyModel : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(TinyModel, EveryTrainedParameterReceivesAGradient) {
+  GroupPose model(TinyOptions(GetParam()));
+  // not Initialise: heads that start at zero pass no gradient on
+  testing::FillByRecipe(model, 3);
+  SomeLoss(model.Forward(Images(2), {})).backward();
+  // Softmax does not see what is added to every key, so the keys' third of in_proj_bias has no derivative; the other
+  // two thirds have.
+  for (const nn::NamedTensor& named : model.Parameters()) {
+    ASSERT_TRUE(named.tensor.grad().defined()) << named.name;
+    EXPECT_TRUE(named.tensor.grad().isfinite().all().item<bool>()) << named.name;
+    EXPECT_GT(named.tensor.grad().abs().max().item<float>(), 0) << named.name;
+  }
+}
+
+TEST_P(TinyModel, StartsWithPosesAtTheProposals) {
+  const at::NoGradGuard no_grad;
+  GroupPose model(TinyOptions(GetParam()));
+  nn::Initialise(model, 1);
+  const ModelOutputs outputs = model.Forward(Images(3), {});
+  ASSERT_EQ(outputs.auxiliary.size(), 1u);
+  EXPECT_EQ(outputs.final.logits.sizes(), (at::IntArrayRef{3, 16, 2}));
+  EXPECT_EQ(outputs.final.keypoints.sizes(), (at::IntArrayRef{3, 16, 51}));
+  EXPECT_EQ(outputs.intermediate.keypoints.sizes(), (at::IntArrayRef{3, 16, 34}));
+  // all heads that move points start at zero
+  EXPECT_TRUE(Near(outputs.final.keypoints.narrow(2, 0, 34), outputs.intermediate.keypoints, 1e-5));
+  EXPECT_NEAR(outputs.final.keypoints.narrow(2, 34, 17).min().item<float>(), 0.7310586, 1e-6);
+  EXPECT_NEAR(outputs.final.keypoints.narrow(2, 34, 17).max().item<float>(), 0.7310586, 1e-6);
+}
+
+// An all-false mask takes the same way as no mask, and an image does not see its neighbours in the batch.
+TEST_P(TinyModel, ImagesAreIndependent) {
+  const at::NoGradGuard no_grad;
+  GroupPose model(TinyOptions(GetParam()));
+  testing::FillByRecipe(model, 3);
+  const ModelOutputs batch = model.Forward(Images(3), {});
+  const ModelOutputs masked = model.Forward(Images(3), at::zeros({3, 64, 64}, at::kBool));
+  EXPECT_TRUE(masked.final.keypoints.equal(batch.final.keypoints));
+  const ModelOutputs alone = model.Forward(Images(3).narrow(0, 1, 1), {});
+  EXPECT_TRUE(Near(alone.final.keypoints, batch.final.keypoints.narrow(0, 1, 1), 2e-5));
+  EXPECT_TRUE(Near(alone.final.logits, batch.final.logits.narrow(0, 1, 1), 2e-5));
+}
+
+// What lies on padding does not matter beyond the backbone's own reach into it.
+TEST_P(TinyModel, PaddedMemoryIsNotRead) {
+  const at::NoGradGuard no_grad;
+  GroupPose model(TinyOptions(GetParam()));
+  testing::FillByRecipe(model, 3);
+  at::Tensor mask = at::zeros({1, 64, 64}, at::kBool);
+  mask.narrow(2, 32, 32).fill_(true);
+  std::vector<at::Tensor> levels = model.Project(model.Features(Images(1)));
+  const std::vector<at::Tensor> masks = model.LevelMasks(mask, levels);
+  ASSERT_EQ(masks.size(), 4u);
+  const auto final_pose = [&] {
+    const Memory memory = model.transformer().Encode(levels, masks);
+    return model.Predict(model.transformer().Decode(memory, model.transformer().Select(memory)), 1).keypoints;
+  };
+  const at::Tensor expected = final_pose();
+  for (size_t i = 0; i < levels.size(); ++i) levels[i] = levels[i] + masks[i].unsqueeze(1) * 100;
+  EXPECT_TRUE(Near(final_pose(), expected, 0));
+}
+
+INSTANTIATE_TEST_SUITE_P(Schemes, TinyModel, ::testing::Values("FULL", "GROUP"));
+
+TEST(StageOne, PredictsTheIntermediatePosesAlone) {
+  GroupPoseOptions options = TinyOptions("GROUP");
+  options.transformer.decoder_layers = 0;
+  options.transformer.num_queries = 24;
+  GroupPose stage_one(options);
+  testing::FillByRecipe(stage_one, 3);
+  const ModelOutputs outputs = stage_one.Forward(Images(2), {});
+  EXPECT_FALSE(outputs.final.logits.defined());
+  EXPECT_TRUE(outputs.auxiliary.empty());
+  EXPECT_EQ(outputs.intermediate.logits.sizes(), (at::IntArrayRef{2, 24, 2}));
+  SomeLoss(outputs).backward();
+  // a model with decoder has all of its names, so it can start from it
+  std::set<std::string> names;
+  for (const nn::NamedTensor& named : GroupPose(TinyOptions("GROUP")).NamedTensors()) names.insert(named.name);
+  for (const nn::NamedTensor& named : stage_one.Parameters()) {
+    EXPECT_TRUE(named.tensor.grad().defined()) << named.name;
+    EXPECT_EQ(names.count(named.name), 1u) << named.name;
+  }
+}
+
+// The tensors that two models share start alike, whatever else the models contain.
+TEST(Initialise, SharedNamesShareTheirValues) {
+  GroupPose full(TinyOptions("FULL")), group(TinyOptions("GROUP"));
+  nn::Initialise(full, 5);
+  nn::Initialise(group, 5);
+  std::map<std::string, at::Tensor> of_full;
+  for (const nn::NamedTensor& named : full.NamedTensors()) of_full[named.name] = named.tensor;
+  int64_t shared = 0;
+  for (const nn::NamedTensor& named : group.NamedTensors()) {
+    const auto found = of_full.find(named.name);
+    if (found == of_full.end()) continue;
+    EXPECT_TRUE(found->second.equal(named.tensor)) << named.name;
+    ++shared;
+  }
+  EXPECT_GT(shared, 100);
+}
+
+TEST(GroupPose, RefusesASchemeThatIsNotLinked) { EXPECT_THROW(GroupPose(TinyOptions("WITHIN")), base::CheckError); }
+
+TEST(GroupPose, RefusesImagesOfAnotherShape) {
+  GroupPose model(TinyOptions("FULL"));
+  EXPECT_THROW(model.Forward(at::zeros({1, 1, 64, 64}), {}), base::CheckError);
+}
+
+}  // namespace
+}  // namespace grouppose

@@ -1,0 +1,81 @@
+// The parameters of the published models: their official names, shapes and number.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+#include "grouppose/model/group_pose.h"
+#include "grouppose/testing/fixtures.h"
+#include "simdjson.h"
+
+namespace grouppose {
+namespace {
+
+using Shapes = std::map<std::string, std::vector<int64_t>>;
+
+// names_model_*.json: {name: {"shape": [...], "dtype": ...}}.
+Shapes OfficialShapes(const std::string& file) {
+  const auto text = base::ReadFile(testing::TestDataFolder() + "/fixtures/" + file);
+  EXPECT_TRUE(text.ok()) << text.status();
+  simdjson::dom::parser parser;
+  Shapes shapes;
+  // simdjson's iterators point into the object they come from, so every object has a name
+  const simdjson::dom::object tensors = parser.parse(*text).get_object().value();
+  for (const simdjson::dom::key_value_pair tensor : tensors) {
+    std::vector<int64_t>& shape = shapes[std::string(tensor.key)];
+    const simdjson::dom::array sizes = tensor.value["shape"].get_array().value();
+    for (const simdjson::dom::element size : sizes) shape.push_back(size.get_int64().value());
+  }
+  return shapes;
+}
+
+Shapes OurShapes(const nn::Module& module) {
+  Shapes shapes;
+  for (const nn::NamedTensor& named : module.StateDict()) {
+    const bool inserted = shapes.emplace(named.name, named.tensor.sizes().vec()).second;
+    EXPECT_TRUE(inserted) << named.name << " is there twice";
+  }
+  return shapes;
+}
+
+GroupPoseOptions Options(int64_t encoder_layers, int64_t decoder_layers, int64_t num_keypoints) {
+  GroupPoseOptions options;
+  options.transformer.encoder_layers = encoder_layers;
+  options.transformer.decoder_layers = decoder_layers;
+  options.transformer.num_keypoints = num_keypoints;
+  return options;
+}
+
+TEST(OfficialNames, AreTheNamesOfTheStateDict) {
+  SKIP_WITHOUT_TEST_DATA();
+  for (const int64_t keypoints : {17, 14}) {
+    const std::string dataset = keypoints == 17 ? "coco" : "crowdpose";
+    EXPECT_EQ(OurShapes(GroupPose(Options(1, 2, keypoints))),
+              OfficialShapes("names_model_r50_" + dataset + "_small.json"));
+    EXPECT_EQ(OurShapes(GroupPose(Options(6, 6, keypoints))),
+              OfficialShapes("names_model_r50_" + dataset + "_full.json"));
+  }
+}
+
+TEST(PublishedModel, HasTheOfficialNumberOfParameters) {
+  int64_t all = 0, trained = 0;
+  for (const nn::NamedTensor& named : GroupPose(GroupPoseOptions{}).Parameters()) {
+    all += named.tensor.numel();
+    if (named.tensor.requires_grad()) trained += named.tensor.numel();
+  }
+  EXPECT_EQ(all, 49318396);
+  EXPECT_EQ(trained, 49095996);
+}
+
+TEST(SharedHeads, CountUnderTheirShortName) {
+  for (const nn::NamedTensor& named : GroupPose(Options(1, 2, 17)).NamedTensors()) {
+    EXPECT_EQ(named.name.find("decoder.class_embed"), std::string::npos) << named.name;
+    EXPECT_EQ(named.name.find("decoder.pose_embed"), std::string::npos) << named.name;
+  }
+}
+
+}  // namespace
+}  // namespace grouppose
