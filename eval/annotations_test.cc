@@ -35,7 +35,8 @@ const char kDataset[] = R"({
 const char kDetections[] = R"([
  {"image_id": 7, "category_id": 1, "keypoints": [10.5, NaN, 1, -Infinity, 4e2, 0.125], "score": 0.1},
  {"score": Infinity, "image_id": 7, "keypoints": [1, 2, 3, 4, 5, 6], "category_id": 0, "bbox": [1, 2, 3, 4]},
- {"score": 1, "image_id": 7, "keypoints": [1, 2, 3, 4, 5, 6], "category_id": 0, "bbox": [1, NaN, 3, 4], "x": "NaN\\"}
+ {"score": 1, "image_id": 7, "keypoints": [1, 2, 3, 4, 5, 6], "category_id": 0, "bbox": [1, NaN, 3, 4], "x": "NaN\\",
+  "y": "a\", NaN, \""}
 ])";
 
 TEST(ReadDataset, KeepsEverythingInFileOrder) {
