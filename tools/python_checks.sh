@@ -6,6 +6,14 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 passed=0 failed=0 skipped=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# as in bazelw: results of outside programs, where they are there
+if [ -z "${GROUPPOSE_TEST_DATA-}" ] && [ -d ../shared/fixtures ]; then
+  GROUPPOSE_TEST_DATA=$(cd ../shared && pwd)
+fi
+export GROUPPOSE_TEST_DATA=${GROUPPOSE_TEST_DATA-}
 
 finish() {
   echo "$passed passed, $failed failed, $skipped skipped"
@@ -63,10 +71,23 @@ for line in open('tools/python/requirements.txt'):
 "
 }
 
+# Our evaluator and pycocotools give the same ten numbers.
+pose_eval_equals_pycocotools() {
+  local folder=$GROUPPOSE_TEST_DATA/data/eval_cases/$1
+  if [ -z "$GROUPPOSE_TEST_DATA" ]; then
+    echo "GROUPPOSE_TEST_DATA is not set"
+    return 77
+  fi
+  ./bazelw run --noshow_progress //eval:pose_eval -- \
+    score --gt="$folder/gt.json" --dt="$folder/dt.json" --json="$work/stats.json" || return 1
+  "$python" tools/python/pycocotools_compare.py --gt="$folder/gt.json" --dt="$folder/dt.json" --stats="$work/stats.json"
+}
+
 if ! python=$(environment); then
   failed=1
   echo "FAIL environment: the packages could not be installed; they are fetched from PyPI once, then kept"
   finish
 fi
-check "environment" versions
+check environment versions
+check pose_eval.coco_large pose_eval_equals_pycocotools coco_large
 finish
