@@ -1,0 +1,146 @@
+#include "grouppose/config/options.h"
+
+namespace grouppose::config {
+namespace {
+
+BackboneOptions BackboneOf(const experiments::Backbone& backbone) {
+  if (backbone.kind() == experiments::Backbone::RESNET50) return ResNet50Options{};
+  SmallResNetOptions options;
+  options.stem_channels = backbone.stem_channels();
+  options.stage_channels.assign(backbone.stage_channels().begin(), backbone.stage_channels().end());
+  options.blocks_per_stage = backbone.blocks_per_stage();
+  options.groups = backbone.norm_groups();
+  return options;
+}
+
+}  // namespace
+
+GroupPoseOptions ModelOptions(const experiments::Experiment& experiment) {
+  const experiments::Model& model = experiment.model();
+  GroupPoseOptions options;
+  options.backbone = BackboneOf(model.backbone());
+  TransformerOptions& transformer = options.transformer;
+  transformer.hidden_dim = model.hidden_dim();
+  transformer.num_heads = model.num_heads();
+  transformer.num_levels = model.num_feature_levels();
+  transformer.encoder_layers = model.encoder_layers();
+  transformer.decoder_layers = model.decoder_layers();
+  transformer.feedforward_dim = model.feedforward_dim();
+  transformer.dropout = model.dropout();
+  transformer.encoder_points = model.encoder_points();
+  transformer.decoder_points = model.decoder_points();
+  transformer.num_queries = model.num_queries();
+  transformer.num_keypoints = model.num_body_points();
+  transformer.num_classes = model.num_classes();
+  transformer.attention_scheme = experiments::Model::SelfAttention_Name(model.self_attention());
+  transformer.instance_query = model.instance_query() == experiments::Model::EMBEDDING
+                                   ? InstanceQuery::kEmbedding
+                                   : InstanceQuery::kEmbeddingPlusMemory;
+  return options;
+}
+
+GroupPoseOptions StageOneModelOptions(const experiments::Experiment& experiment) {
+  GroupPoseOptions options = ModelOptions(experiment);
+  options.transformer.decoder_layers = 0;
+  options.transformer.num_queries = experiment.pretraining().stage_one().num_queries();
+  return options;
+}
+
+SyntheticPeopleOptions SyntheticOptions(const experiments::SyntheticPeople& synthetic) {
+  SyntheticPeopleOptions options;
+  options.image_size = synthetic.image_size();
+  options.max_persons = synthetic.max_persons();
+  options.min_height = synthetic.min_height();
+  options.max_height = synthetic.max_height();
+  options.max_overlap = synthetic.max_overlap();
+  options.back_probability = synthetic.back_probability();
+  options.tilt_probability = synthetic.tilt_probability();
+  options.yaw = synthetic.yaw();
+  options.max_clutter = synthetic.max_clutter();
+  options.occluder_probability = synthetic.occluder_probability();
+  options.noise = synthetic.noise();
+  return options;
+}
+
+ImageFilter FilterOptions(const experiments::ImageFilter& filter) {
+  ImageFilter options;
+  options.min_persons = filter.min_persons();
+  options.max_persons = filter.max_persons();
+  options.min_num_keypoints = filter.min_num_keypoints();
+  options.min_area = filter.min_area();
+  options.first_images = filter.first_images();
+  return options;
+}
+
+TransformOptions TransformsOf(const experiments::Augmentation& augmentation) {
+  TransformOptions options;
+  options.flip_probability = augmentation.flip_probability();
+  options.scales.assign(augmentation.scales().begin(), augmentation.scales().end());
+  options.max_size = augmentation.max_size();
+  options.crop_probability = augmentation.crop_probability();
+  options.crop_resize_scales.assign(augmentation.crop_resize_scales().begin(), augmentation.crop_resize_scales().end());
+  options.min_crop = augmentation.min_crop();
+  options.max_crop = augmentation.max_crop();
+  options.evaluation_scale = augmentation.evaluation_scale();
+  options.evaluation_max_size = augmentation.evaluation_max_size();
+  return options;
+}
+
+TransformOptions SyntheticTransforms(const experiments::Augmentation& augmentation) {
+  TransformOptions options;
+  options.flip_probability = augmentation.flip_probability();
+  options.scales = {};
+  options.crop_probability = 0;
+  options.evaluation_scale = 0;
+  return options;
+}
+
+loss::CriterionOptions CriterionOf(const experiments::Experiment& experiment, const eval::KeypointDataset& keypoints) {
+  const experiments::Loss& loss = experiment.loss();
+  loss::CriterionOptions options;
+  options.matcher.class_cost = loss.class_cost();
+  options.matcher.keypoints_cost = loss.keypoints_cost();
+  options.matcher.oks_cost = loss.oks_cost();
+  options.matcher.focal_alpha = loss.focal_alpha();
+  options.matcher.sigmas = keypoints.sigmas;
+  options.focal_alpha = loss.focal_alpha();
+  options.class_weight = loss.class_weight();
+  options.keypoints_weight = loss.keypoints_weight();
+  options.oks_weight = loss.oks_weight();
+  options.intermediate_weight = loss.intermediate_weight();
+  options.auxiliary_losses = loss.auxiliary_losses();
+  return options;
+}
+
+train::AdamWOptions OptimizerOf(const experiments::Optimizer& optimizer) {
+  train::AdamWOptions options;
+  options.learning_rate = optimizer.learning_rate();
+  options.backbone_learning_rate = optimizer.backbone_learning_rate();
+  options.weight_decay = optimizer.weight_decay();
+  options.clip_max_norm = optimizer.clip_max_norm();
+  return options;
+}
+
+train::AdamWOptions PretrainingOptimizerOf(const experiments::Optimizer& optimizer, double learning_rate) {
+  train::AdamWOptions options = OptimizerOf(optimizer);
+  options.learning_rate = options.backbone_learning_rate = learning_rate;
+  return options;
+}
+
+train::ScheduleOptions ScheduleOf(const experiments::Training& training, int64_t steps_per_epoch) {
+  const experiments::Schedule& schedule = training.schedule();
+  train::ScheduleOptions options;
+  options.kind = schedule.kind() == experiments::Schedule::COSINE ? train::ScheduleOptions::Kind::kCosine
+                                                                  : train::ScheduleOptions::Kind::kStep;
+  options.drop_epoch = schedule.drop_epoch();
+  options.drop_factor = schedule.drop_factor();
+  options.total_steps = TrainingSteps(training, steps_per_epoch);
+  options.warmup_steps = schedule.warmup_steps();
+  return options;
+}
+
+int64_t TrainingSteps(const experiments::Training& training, int64_t steps_per_epoch) {
+  return training.steps() > 0 ? training.steps() : training.epochs() * steps_per_epoch;
+}
+
+}  // namespace grouppose::config

@@ -1,0 +1,391 @@
+#include "grouppose/config/run.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "base/files.h"
+#include "base/progress.h"
+#include "base/status.h"
+#include "experiments/experiment.h"
+#include "grouppose/attention/scheme.h"
+#include "grouppose/checkpoint/load.h"
+#include "grouppose/checkpoint/safetensors.h"
+#include "grouppose/config/datasets.h"
+#include "grouppose/config/options.h"
+#include "grouppose/config/pretraining.h"
+#include "grouppose/config/run_folder.h"
+#include "grouppose/train/determinism.h"
+#include "grouppose/train/evaluate.h"
+#include "grouppose/train/loop.h"
+
+namespace grouppose::config {
+namespace {
+
+using experiments::Experiment;
+
+constexpr char kOptimizerPrefix[] = "optimizer.";
+constexpr char kStateFile[] = "checkpoints/latest.safetensors";
+constexpr char kPretrainedFile[] = "checkpoints/pretrained.safetensors";
+
+// A photo takes milliseconds to decode, a drawn image is in memory.
+int PrefetchOf(const Experiment& experiment) { return experiment.data().source() == experiments::Data::COCO ? 4 : 0; }
+
+void SetThreads(const RunOptions& options) {
+  if (options.deterministic) {
+    train::UseDeterministicAlgorithms();
+    return;
+  }
+  at::set_num_threads(options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+base::ProgressOptions ProgressOf(const RunOptions& options) {
+  base::ProgressOptions progress;
+  if (options.quiet) progress.style = base::ProgressOptions::kQuiet;
+  return progress;
+}
+
+std::map<std::string, at::Tensor> WeightsOf(const GroupPose& model) {
+  std::map<std::string, at::Tensor> tensors;
+  for (const nn::NamedTensor& named : model.StateDict()) tensors[named.name] = named.tensor.detach();
+  return tensors;
+}
+
+// A program links the schemes it trains: refuse the others before anything is drawn or read.
+absl::Status CheckScheme(const GroupPoseOptions& options) {
+  if (options.transformer.decoder_layers == 0) return absl::OkStatus();
+  const auto scheme = FindAttentionScheme(options.transformer.attention_scheme);
+  if (scheme.ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("model.self_attention: ", std::string(scheme.status().message())));
+}
+
+void CountParameters(const GroupPose& model, experiments::Metrics* metrics) {
+  int64_t trainable = 0, decoder = 0;
+  for (const nn::NamedTensor& named : model.Parameters()) {
+    if (!named.tensor.requires_grad()) continue;
+    trainable += named.tensor.numel();
+    if (absl::StartsWith(named.name, "transformer.decoder.layers.")) decoder += named.tensor.numel();
+  }
+  metrics->set_trainable_parameters(trainable);
+  metrics->set_decoder_parameters(decoder);
+  const TransformerOptions& options = model.options().transformer;
+  if (options.decoder_layers == 0) return;
+  // one block of the scheme, as every decoder layer has it
+  const auto factory = FindAttentionScheme(options.attention_scheme);
+  const auto scheme = (*factory)({options.hidden_dim, options.num_heads, options.dropout});
+  int64_t attention = 0;
+  for (const nn::NamedTensor& named : scheme->Parameters()) attention += named.tensor.numel();
+  metrics->set_attention_parameters(attention * options.decoder_layers);
+  metrics->set_attention_pairs(scheme->AttentionPairs(options.num_queries, options.num_keypoints) *
+                               options.decoder_layers);
+}
+
+// Where training goes on: steps done, and the optimiser's state.
+struct ResumePoint {
+  int64_t step = 0;
+  std::string path;
+  checkpoint::TensorFile file;
+};
+
+// The state that --resume names; nothing where there is none to go on from.
+absl::StatusOr<std::optional<ResumePoint>> FindResumePoint(const Experiment& experiment, const RunOptions& options) {
+  if (options.resume.empty()) return std::optional<ResumePoint>();
+  ResumePoint point;
+  point.path = options.resume == "auto" ? base::JoinPath(options.output, kStateFile) : options.resume;
+  if (options.resume == "auto" && !base::FileExists(point.path)) return std::optional<ResumePoint>();
+  ASSIGN_OR_RETURN(point.file, checkpoint::ReadSafetensors(point.path));
+  const std::string& step = point.file.metadata["training_step"];
+  if (!absl::SimpleAtoi(step, &point.step)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(point.path, ": metadata 'training_step' is '", step, "'; expected a state that training saved"));
+  }
+  const std::string& saved = point.file.metadata["experiment"];
+  if (saved != experiments::ResolvedText(experiment)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        point.path, ": was saved by another experiment than ", experiment.name(), " as it is now; compare ",
+        base::JoinPath(options.output, "experiment.textproto"), " or start a new --output"));
+  }
+  if (point.file.metadata["seed"] != absl::StrCat(options.seed)) {
+    return absl::InvalidArgumentError(absl::StrCat(point.path, ": was saved with --seed=", point.file.metadata["seed"],
+                                                   ", this run has --seed=", options.seed));
+  }
+  return std::optional<ResumePoint>(std::move(point));
+}
+
+absl::Status SaveState(const Experiment& experiment, const RunOptions& options, const GroupPose& model,
+                       const train::AdamW& optimizer, int64_t step, const std::string& path) {
+  std::map<std::string, at::Tensor> tensors = WeightsOf(model);
+  for (const auto& [name, tensor] : optimizer.State()) tensors[kOptimizerPrefix + name] = tensor;
+  return checkpoint::WriteSafetensors(path, tensors,
+                                      {{"experiment", experiments::ResolvedText(experiment)},
+                                       {"seed", absl::StrCat(options.seed)},
+                                       {"training_step", absl::StrCat(step)}});
+}
+
+absl::Status RestoreState(const ResumePoint& point, const GroupPose& model, train::AdamW* optimizer) {
+  std::map<std::string, at::Tensor> weights, state;
+  for (const auto& [name, tensor] : point.file.tensors) {
+    if (absl::StartsWith(name, kOptimizerPrefix)) {
+      state[name.substr(sizeof(kOptimizerPrefix) - 1)] = tensor;
+    } else {
+      weights[name] = tensor;
+    }
+  }
+  checkpoint::LoadOptions load;
+  load.source = point.path;
+  RETURN_IF_ERROR(checkpoint::LoadIntoModule(weights, model, load));
+  return optimizer->LoadState(state);
+}
+
+// The weights of a file, the optimiser's state left out.
+absl::StatusOr<std::map<std::string, at::Tensor>> ReadWeights(const std::string& path) {
+  ASSIGN_OR_RETURN(checkpoint::TensorFile file, checkpoint::ReadSafetensors(path));
+  std::map<std::string, at::Tensor> weights;
+  for (auto& [name, tensor] : file.tensors) {
+    if (!absl::StartsWith(name, kOptimizerPrefix)) weights[name] = std::move(tensor);
+  }
+  return weights;
+}
+
+absl::Status LoadInitial(const RunOptions& options, GroupPose* model) {
+  using Weights = std::map<std::string, at::Tensor>;
+  ASSIGN_OR_RETURN(const Weights weights, ReadWeights(options.init));
+  const bool has_decoder = std::any_of(weights.begin(), weights.end(), [](const auto& entry) {
+    return absl::StartsWith(entry.first, "transformer.decoder.");
+  });
+  if (!has_decoder && options.init_ignore.empty()) return LoadPretrained(weights, options.init, model);
+  checkpoint::LoadOptions load;
+  load.source = options.init;
+  load.ignored = options.init_ignore;
+  return checkpoint::LoadIntoModule(weights, *model, load);
+}
+
+// Pretrains, or takes what an earlier start of the same run left.
+absl::Status StartFromPretraining(const Experiment& experiment, const RunOptions& options, RunFolder* folder,
+                                  GroupPose* model) {
+  const std::string path = folder->Path(kPretrainedFile);
+  std::map<std::string, std::string> metadata = {{"experiment", experiments::ResolvedText(experiment)},
+                                                 {"seed", absl::StrCat(options.seed)}};
+  if (!options.resume.empty() && base::FileExists(path)) {
+    ASSIGN_OR_RETURN(const checkpoint::TensorFile file, checkpoint::ReadSafetensors(path));
+    if (file.metadata == metadata) return LoadPretrained(file.tensors, path, model);
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> people, OpenSynthetic(experiment.data().synthetic(), "train"));
+  PretrainingHooks hooks;
+  hooks.quiet = options.quiet;
+  hooks.on_log = [folder](const train::LogRecord& record) { return folder->Log(record); };
+  ASSIGN_OR_RETURN(const std::unique_ptr<GroupPose> pretrained, Pretrain(experiment, options.seed, *people, hooks));
+  const std::map<std::string, at::Tensor> weights = WeightsOf(*pretrained);
+  if (!options.cell) RETURN_IF_ERROR(checkpoint::WriteSafetensors(path, weights, metadata));
+  return LoadPretrained(weights, "pretraining", model);
+}
+
+LoaderOptions LoaderOf(const Experiment& experiment, int64_t batch_size, uint64_t seed) {
+  LoaderOptions options;
+  options.batch_size = batch_size;
+  options.seed = seed;
+  options.transforms = TransformsFor(experiment.data());
+  options.prefetch = PrefetchOf(experiment);
+  return options;
+}
+
+// Evaluates, shows the result on stderr and notes it.
+absl::Status EvaluateAndRecord(const Experiment& experiment, const RunOptions& options, const Dataset& dataset,
+                               const std::string& split, int64_t step, GroupPose* model, RunFolder* folder) {
+  const double start = CpuSeconds();
+  train::EvaluateOptions evaluate;
+  evaluate.loader = LoaderOf(experiment, experiment.evaluation().batch_size(), options.seed);
+  evaluate.num_select = experiment.evaluation().num_select();
+  base::Progress progress(absl::StrCat("evaluating on ", split), dataset.size(), ProgressOf(options));
+  evaluate.on_progress = [&](int64_t images) { progress.Update(images); };
+  ASSIGN_OR_RETURN(const train::Evaluation evaluation, train::EvaluateModel(evaluate, dataset, model));
+  progress.Finish();
+  if (!options.quiet) {
+    std::string line = absl::StrCat("step ", step, ", ", split, ":");
+    for (size_t i = 0; i < evaluation.metrics.names.size(); ++i) {
+      absl::StrAppend(&line, " ", evaluation.metrics.names[i], absl::StrFormat(" %.3f", evaluation.metrics.stats[i]));
+    }
+    std::fprintf(stderr, "%s\n", line.c_str());
+  }
+  folder->AddEvaluation(evaluation.metrics, step, split);
+  folder->AddEvaluationSeconds(CpuSeconds() - start);
+  if (!options.cell) RETURN_IF_ERROR(folder->WriteResults(evaluation.detections));
+  return folder->WriteMetrics();
+}
+
+// What the training of one run is made of.
+struct TrainingRun {
+  const Experiment& experiment;
+  const RunOptions& options;
+  const Dataset& training_data;
+  const Dataset& evaluation_data;
+  GroupPose* model;
+  RunFolder* folder;
+};
+
+absl::Status TrainSteps(const TrainingRun& run, const std::optional<ResumePoint>& resume) {
+  const experiments::Training& training = run.experiment.training();
+  if (run.training_data.size() < training.batch_size()) {
+    return absl::InvalidArgumentError(absl::StrCat("training.batch_size is ", training.batch_size(), " and there are ",
+                                                   run.training_data.size(),
+                                                   " training images; expected a smaller batch"));
+  }
+  TrainingLoader loader(&run.training_data, LoaderOf(run.experiment, training.batch_size(), run.options.seed));
+  const loss::CriterionOptions criterion = CriterionOf(run.experiment, run.training_data.description());
+  train::AdamW optimizer(run.model->Parameters(), OptimizerOf(training.optimizer()));
+  if (resume.has_value()) RETURN_IF_ERROR(RestoreState(*resume, *run.model, &optimizer));
+
+  train::LoopOptions loop;
+  loop.first_step = resume.has_value() ? resume->step : 0;
+  loop.last_step = TrainingSteps(training, loader.steps_per_epoch());
+  loop.steps_per_epoch = loader.steps_per_epoch();
+  loop.log_interval = training.log_interval();
+  // intervals are in steps where the experiment counts steps, else in epochs
+  const int64_t unit = training.steps() > 0 ? 1 : loader.steps_per_epoch();
+  const auto due = [&](int64_t interval, int64_t done) {
+    return done == loop.last_step || (interval > 0 && done % (interval * unit) == 0);
+  };
+
+  base::ProgressOptions progress_options = ProgressOf(run.options);
+  progress_options.done_before = loop.first_step;
+  base::Progress progress("training", loop.last_step, progress_options);
+  train::LoopHooks hooks;
+  hooks.on_progress = [&](int64_t done, const std::string& text) { progress.Update(done, text); };
+  hooks.on_log = [&](const train::LogRecord& record) {
+    run.folder->metrics().set_training_steps(record.step);
+    run.folder->metrics().set_final_loss(record.loss);
+    return run.folder->Log(record);
+  };
+  hooks.after_step = [&](int64_t done) -> absl::Status {
+    if (due(training.evaluation_interval(), done)) {
+      RETURN_IF_ERROR(EvaluateAndRecord(run.experiment, run.options, run.evaluation_data,
+                                        run.experiment.data().evaluation_split(), done, run.model, run.folder));
+    }
+    if (!run.options.cell && due(training.checkpoint_interval(), done)) {
+      RETURN_IF_ERROR(checkpoint::WriteSafetensors(
+          run.folder->Path(absl::StrFormat("checkpoints/step%08d.safetensors", done)), WeightsOf(*run.model)));
+      RETURN_IF_ERROR(
+          SaveState(run.experiment, run.options, *run.model, optimizer, done, run.folder->Path(kStateFile)));
+    }
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(train::RunLoop(
+      loop, ScheduleOf(training, loader.steps_per_epoch()), &optimizer,
+      [&](int64_t step) -> absl::StatusOr<train::StepLoss> {
+        ASSIGN_OR_RETURN(const Batch batch, loader.Get(step));
+        const ModelOutputs outputs = run.model->Forward(batch.images, batch.padding_mask);
+        ASSIGN_OR_RETURN(loss::Losses losses,
+                         loss::ComputeLosses(criterion, outputs, batch.targets,
+                                             static_cast<double>(loss::NumPersons(batch.targets))));
+        return train::StepLoss{losses.total, std::move(losses.values)};
+      },
+      hooks));
+  progress.Finish();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> HashOf(const Experiment& experiment, const std::vector<const Dataset*>& datasets) {
+  const bool with_pixels = experiment.data().source() == experiments::Data::SYNTHETIC;
+  std::string hashes;
+  for (const Dataset* dataset : datasets) {
+    ASSIGN_OR_RETURN(const std::string hash, DataSha256(*dataset, with_pixels));
+    hashes += hash;
+  }
+  return base::Sha256(hashes);
+}
+
+}  // namespace
+
+absl::Status RunPretraining(const Experiment& experiment, const RunOptions& options) {
+  SetThreads(options);
+  if (!HasPretraining(experiment)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        experiment.name(), ": pretraining.heatmap.steps and pretraining.stage_one.steps are 0; nothing to train"));
+  }
+  ASSIGN_OR_RETURN(RunFolder folder, RunFolder::Open(experiment, options));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> people, OpenSynthetic(experiment.data().synthetic(), "train"));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> test, OpenSynthetic(experiment.data().synthetic(), "test"));
+  PretrainingHooks hooks;
+  hooks.quiet = options.quiet;
+  hooks.on_log = [&folder](const train::LogRecord& record) {
+    folder.metrics().set_training_steps(record.step);
+    folder.metrics().set_final_loss(record.loss);
+    return folder.Log(record);
+  };
+  ASSIGN_OR_RETURN(const std::unique_ptr<GroupPose> model, Pretrain(experiment, options.seed, *people, hooks));
+  CountParameters(*model, &folder.metrics());
+  RETURN_IF_ERROR(
+      EvaluateAndRecord(experiment, options, *test, "test", folder.metrics().training_steps(), model.get(), &folder));
+  RETURN_IF_ERROR(checkpoint::WriteSafetensors(folder.Path("checkpoint.safetensors"), WeightsOf(*model)));
+  experiments::Provenance provenance;
+  ASSIGN_OR_RETURN(*provenance.mutable_data_sha256(), HashOf(experiment, {people.get(), test.get()}));
+  RETURN_IF_ERROR(folder.WriteProvenance(provenance));
+  return folder.WriteTimes();
+}
+
+absl::Status RunTraining(const Experiment& experiment, const RunOptions& options) {
+  SetThreads(options);
+  const GroupPoseOptions model_options = ModelOptions(experiment);
+  RETURN_IF_ERROR(CheckScheme(model_options));
+  // everything that can be refused is, before anything is written
+  ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> training_data,
+                   OpenDataset(experiment.data(), options.data_root, "train"));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> evaluation_data,
+                   OpenDataset(experiment.data(), options.data_root, experiment.data().evaluation_split()));
+  ASSIGN_OR_RETURN(const std::optional<ResumePoint> resume, FindResumePoint(experiment, options));
+  GroupPose model(model_options);
+  nn::Initialise(model, options.seed);
+  if (!options.init.empty()) RETURN_IF_ERROR(LoadInitial(options, &model));
+
+  ASSIGN_OR_RETURN(RunFolder folder, RunFolder::Open(experiment, options, resume.has_value() ? resume->step : 0));
+  CountParameters(model, &folder.metrics());
+  if (options.init.empty() && !resume.has_value() && HasPretraining(experiment)) {
+    RETURN_IF_ERROR(StartFromPretraining(experiment, options, &folder, &model));
+  }
+  RETURN_IF_ERROR(TrainSteps({experiment, options, *training_data, *evaluation_data, &model, &folder}, resume));
+
+  if (options.cell) {
+    RETURN_IF_ERROR(checkpoint::WriteSafetensors(folder.Path("checkpoint.safetensors"), WeightsOf(model)));
+  }
+  RETURN_IF_ERROR(folder.WriteMetrics());
+  experiments::Provenance provenance;
+  ASSIGN_OR_RETURN(*provenance.mutable_data_sha256(), HashOf(experiment, {training_data.get(), evaluation_data.get()}));
+  RETURN_IF_ERROR(folder.WriteProvenance(provenance));
+  return folder.WriteTimes();
+}
+
+absl::Status RunEvaluation(const Experiment& experiment, const std::string& checkpoint, const std::string& split,
+                           const RunOptions& options) {
+  SetThreads(options);
+  const GroupPoseOptions model_options = ModelOptions(experiment);
+  RETURN_IF_ERROR(CheckScheme(model_options));
+  const std::string name = split.empty() ? experiment.data().evaluation_split() : split;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> dataset, OpenDataset(experiment.data(), options.data_root, name));
+  GroupPose model(model_options);
+  using Weights = std::map<std::string, at::Tensor>;
+  ASSIGN_OR_RETURN(const Weights weights, ReadWeights(checkpoint));
+  checkpoint::LoadOptions load;
+  load.source = checkpoint;
+  RETURN_IF_ERROR(checkpoint::LoadIntoModule(weights, model, load));
+  RunOptions evaluation = options;
+  evaluation.init = checkpoint;
+  ASSIGN_OR_RETURN(RunFolder folder, RunFolder::Open(experiment, evaluation));
+  CountParameters(model, &folder.metrics());
+  RETURN_IF_ERROR(EvaluateAndRecord(experiment, options, *dataset, name, /*step=*/0, &model, &folder));
+  experiments::Provenance provenance;
+  ASSIGN_OR_RETURN(*provenance.mutable_data_sha256(), HashOf(experiment, {dataset.get()}));
+  RETURN_IF_ERROR(folder.WriteProvenance(provenance));
+  return folder.WriteTimes();
+}
+
+}  // namespace grouppose::config

@@ -1,0 +1,50 @@
+// A whole run, from an Experiment to the files it leaves: what `grouppose train`, `grouppose evaluate` and the cells of
+// a study share.
+//
+// A run writes into its folder
+//   experiment.textproto   resolved, every field set
+//   provenance.textproto   SHA-256 of experiment, program, LibTorch, data and initial checkpoint
+//   log.jsonl              a line every log interval: phase, step, loss, its parts, learning rate, gradient norm
+//   metrics.textproto      evaluations, counts of parameters and attention pairs
+//   results.json           COCO results of the last evaluation
+//   times.textproto        seconds; the only file that differs between two equal runs
+//   checkpoints/           weights (safetensors) and, in latest.safetensors, the optimiser's state
+#ifndef GROUPPOSE_CONFIG_RUN_H_
+#define GROUPPOSE_CONFIG_RUN_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "experiments/experiment.pb.h"
+
+namespace grouppose::config {
+
+struct RunOptions {
+  std::string output;     // folder; made where it does not exist
+  std::string data_root;  // of a COCO experiment
+  uint64_t seed = 0;
+  std::string init;                      // safetensors to start from; replaces the pretraining of the experiment
+  std::vector<std::string> init_ignore;  // names that contain one of these are not loaded
+  std::string resume;                    // "", "auto" (where the folder has a state) or a file
+  int threads = 0;                       // of one operator; 0: as many as there are cores
+  bool deterministic = false;            // one thread, torch's deterministic algorithms (see train/determinism.h)
+  bool quiet = false;                    // no progress
+  // Of a cell: weights in checkpoint.safetensors, no results, no state to resume from.
+  bool cell = false;
+};
+
+// The pretraining alone: heatmaps on the backbone, then stage one. Leaves its weights in checkpoint.safetensors.
+absl::Status RunPretraining(const experiments::Experiment& experiment, const RunOptions& options);
+
+// Pretraining where the experiment has one and `init` is empty, then training with evaluations.
+absl::Status RunTraining(const experiments::Experiment& experiment, const RunOptions& options);
+
+// Evaluates `checkpoint` on a split ("train", "val"; synthetic: "train", "tuning", "test"; "" takes the experiment's).
+absl::Status RunEvaluation(const experiments::Experiment& experiment, const std::string& checkpoint,
+                           const std::string& split, const RunOptions& options);
+
+}  // namespace grouppose::config
+
+#endif  // GROUPPOSE_CONFIG_RUN_H_

@@ -1,0 +1,63 @@
+// The folder that a run leaves: one writer for all its files.
+#ifndef GROUPPOSE_CONFIG_RUN_FOLDER_H_
+#define GROUPPOSE_CONFIG_RUN_FOLDER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "eval/annotations.h"
+#include "eval/evaluator.h"
+#include "experiments/experiment.pb.h"
+#include "experiments/metrics.pb.h"
+#include "grouppose/config/run.h"
+#include "grouppose/train/loop.h"
+
+namespace grouppose::config {
+
+class RunFolder {
+ public:
+  // Makes the folder and writes experiment.textproto. `log_until` keeps the lines of an existing log of the phase
+  // "training" up to that step (a resumed run goes on there); 0 starts the log anew.
+  static absl::StatusOr<RunFolder> Open(const experiments::Experiment& experiment, const RunOptions& options,
+                                        int64_t log_until = 0);
+
+  // A line of log.jsonl, on disk when this returns.
+  absl::Status Log(const train::LogRecord& record);
+
+  void AddEvaluation(const eval::Metrics& metrics, int64_t step, const std::string& split);
+  absl::Status WriteMetrics();
+  absl::Status WriteResults(const std::vector<eval::Detection>& detections);
+  // Completes what is known of the program and writes it.
+  absl::Status WriteProvenance(experiments::Provenance provenance);
+  absl::Status WriteTimes();
+
+  std::string Path(const std::string& name) const;
+  experiments::Metrics& metrics() { return metrics_; }
+  // CPU seconds spent so far in evaluations; the rest of the run is counted as training.
+  void AddEvaluationSeconds(double seconds) { evaluation_seconds_ += seconds; }
+
+ private:
+  RunFolder(const experiments::Experiment& experiment, const RunOptions& options);
+
+  RunOptions options_;
+  std::string resolved_;
+  std::string log_;
+  experiments::Metrics metrics_;
+  double evaluation_seconds_ = 0;
+  double first_cpu_seconds_;
+  std::chrono::steady_clock::time_point start_;
+};
+
+// CPU seconds of this process.
+double CpuSeconds();
+
+// One record as a line of JSON.
+std::string LogLine(const train::LogRecord& record);
+
+}  // namespace grouppose::config
+
+#endif  // GROUPPOSE_CONFIG_RUN_FOLDER_H_

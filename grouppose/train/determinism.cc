@@ -1,0 +1,46 @@
+#include "grouppose/train/determinism.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+namespace grouppose::train {
+namespace {
+
+// AVX2 is the baseline of our own code as well; a newer machine must not take wider kernels, for they sum in another
+// order. MKL_CBWR makes MKL independent of the alignment of its inputs.
+constexpr std::pair<const char*, const char*> kPinned[] = {
+    {"ATEN_CPU_CAPABILITY", "avx2"}, {"MKL_CBWR", "AVX2"},           {"MKL_NUM_THREADS", "1"},
+    {"OMP_NUM_THREADS", "1"},        {"ONEDNN_MAX_CPU_ISA", "AVX2"},
+};
+
+}  // namespace
+
+void PinEnvironment(char** argv) {
+  bool pinned = true;
+  for (const auto& [name, value] : kPinned) {
+    const char* found = std::getenv(name);
+    if (found != nullptr && std::strcmp(found, value) == 0) continue;
+    pinned = false;
+    ::setenv(name, value, /*overwrite=*/1);
+  }
+  if (pinned) return;
+  ::execv("/proc/self/exe", argv);
+  throw std::runtime_error(std::string("cannot start again with a pinned environment: ") + std::strerror(errno));
+}
+
+void UseDeterministicAlgorithms() {
+  at::set_num_threads(1);
+  at::globalContext().setDeterministicAlgorithms(/*deterministic=*/true, /*warn_only=*/false);
+  at::globalContext().setBenchmarkCuDNN(false);
+}
+
+std::string PinnedInstructionSet() { return "avx2"; }
+
+}  // namespace grouppose::train

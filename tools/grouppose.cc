@@ -1,0 +1,155 @@
+// grouppose: train, evaluate, config, dataset. `grouppose SUBCOMMAND --help` says more.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/files.h"
+#include "base/flags.h"
+#include "base/status.h"
+#include "experiments/config_command.h"
+#include "experiments/experiment.h"
+#include "grouppose/config/run.h"
+#include "grouppose/train/determinism.h"
+#include "tools/dataset_command.h"
+
+namespace {
+
+using grouppose::config::RunOptions;
+using grouppose::experiments::Experiment;
+using Arguments = std::vector<std::string>;
+
+// The flags that every run has.
+struct RunFlags {
+  std::string experiment;
+  std::vector<std::string> overrides;
+  std::string device = "cpu";
+  int64_t seed = 42, threads = 0;
+  RunOptions options;
+
+  void AddTo(base::Flags* flags) {
+    flags->Required("experiment", &experiment, "FILE", "experiment textproto, such as experiments/tiny.textproto");
+    flags->Repeated("set", &overrides, "PATH=VALUE",
+                    "override of a field of the experiment, such as training.optimizer.learning_rate=5e-4");
+    flags->Optional("data", &options.data_root, "ROOT",
+                    "folder with annotations/ and images/ of COCO; not used by synthetic experiments");
+    flags->Required("output", &options.output, "DIR", "folder for results");
+    flags->Optional("device", &device, "cpu", "where tensors live; cpu is what this build has");
+    flags->Optional("threads", &threads, "N", "threads of one operator; 0 takes all cores");
+  }
+
+  absl::StatusOr<Experiment> Resolve() {
+    if (device != "cpu") {
+      return absl::InvalidArgumentError(absl::StrCat("--device=", device, ": this build runs on cpu only"));
+    }
+    if (threads < 0) return absl::InvalidArgumentError(absl::StrCat("--threads=", threads, ": expected 0 or more"));
+    if (seed < 0) return absl::InvalidArgumentError(absl::StrCat("--seed=", seed, ": expected 0 or more"));
+    options.seed = static_cast<uint64_t>(seed);
+    options.threads = static_cast<int>(threads);
+    options.output = base::UserPath(options.output);
+    options.data_root = base::UserPath(options.data_root);
+    options.init = base::UserPath(options.init);
+    if (options.resume != "auto") options.resume = base::UserPath(options.resume);
+    return grouppose::experiments::LoadExperiment(base::UserPath(experiment), overrides);
+  }
+};
+
+absl::Status Train(const Arguments& arguments) {
+  RunFlags run;
+  base::Flags flags("grouppose train",
+                    "Trains a model and evaluates it. Writes experiment, provenance, metrics, times (textproto), "
+                    "log.jsonl, results.json and checkpoints/ into the output folder.");
+  run.AddTo(&flags);
+  flags.Optional("seed", &run.seed, "N", "names initial values, order and augmentation");
+  flags.Optional("init", &run.options.init, "FILE",
+                 "safetensors to start from: a whole model, or the weights of a pretraining; replaces the "
+                 "pretraining of the experiment");
+  flags.Repeated("init_ignore", &run.options.init_ignore, "KEYWORD",
+                 "parameters of --init that are not loaded, by a part of their names");
+  flags.Optional("resume", &run.options.resume, "auto|FILE",
+                 "go on where a run stopped: auto takes checkpoints/latest.safetensors of the output folder if it is "
+                 "there");
+  flags.Switch("deterministic", &run.options.deterministic, "one thread, AVX2 kernels: the same bytes on every run");
+  flags.Switch("quiet", &run.options.quiet, "no progress on stderr");
+  ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
+  if (!go_on) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Experiment experiment, run.Resolve());
+  return grouppose::config::RunTraining(experiment, run.options);
+}
+
+absl::Status Evaluate(const Arguments& arguments) {
+  RunFlags run;
+  std::string checkpoint, split;
+  base::Flags flags("grouppose evaluate",
+                    "Evaluates a checkpoint. Writes metrics.textproto and results.json into the output folder.");
+  run.AddTo(&flags);
+  flags.Required("checkpoint", &checkpoint, "FILE", "weights, safetensors");
+  flags.Optional("split", &split, "NAME",
+                 "train or val; of synthetic people train, tuning or test; the experiment's where it is not given");
+  flags.Switch("deterministic", &run.options.deterministic, "one thread, AVX2 kernels: the same bytes on every run");
+  flags.Switch("quiet", &run.options.quiet, "no progress on stderr");
+  ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
+  if (!go_on) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Experiment experiment, run.Resolve());
+  return grouppose::config::RunEvaluation(experiment, base::UserPath(checkpoint), split, run.options);
+}
+
+struct Subcommand {
+  const char* name;
+  const char* help;
+  absl::Status (*run)(const Arguments&);
+};
+
+constexpr Subcommand kSubcommands[] = {
+    {"train", "train a model from an experiment textproto", Train},
+    {"evaluate", "evaluate a checkpoint on a data set", Evaluate},
+    {"config", "show, explain and compare experiments",
+     [](const Arguments& arguments) { return grouppose::experiments::RunConfigCommand(arguments); }},
+    {"dataset", "draw synthetic people as a COCO folder", grouppose::RunDatasetCommand},
+};
+
+std::string Help() {
+  std::string text =
+      "grouppose: multi-person pose estimation with group self-attention.\n\n"
+      "Usage: grouppose SUBCOMMAND [flags]\n\n";
+  for (const Subcommand& subcommand : kSubcommands) {
+    absl::StrAppend(&text, "  ", subcommand.name, "\n      ", subcommand.help, "\n");
+  }
+  return text +
+         "\n`grouppose SUBCOMMAND --help` lists its flags. Relative paths are taken from the folder you stand in.\n";
+}
+
+absl::Status Run(const Arguments& arguments) {
+  if (arguments.empty()) return absl::InvalidArgumentError("expected a subcommand; --help lists them");
+  if (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
+    std::fputs(Help().c_str(), stdout);
+    return absl::OkStatus();
+  }
+  std::vector<std::string> names;
+  for (const Subcommand& subcommand : kSubcommands) {
+    if (arguments[0] == subcommand.name) return subcommand.run(Arguments(arguments.begin() + 1, arguments.end()));
+    names.push_back(subcommand.name);
+  }
+  const std::string nearest = base::NearestName(arguments[0], names);
+  return absl::InvalidArgumentError(absl::StrCat("unknown subcommand '", arguments[0], "'",
+                                                 nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?"),
+                                                 " (--help lists them)"));
+}
+
+// A reproducible run needs its environment pinned before LibTorch looks at it.
+bool IsDeterministic(const Arguments& arguments) {
+  for (const std::string& argument : arguments) {
+    if (argument == "--deterministic" || argument == "--deterministic=true") return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Arguments arguments = base::Arguments(argc, argv);
+  return base::RunMain("grouppose", [&] {
+    if (IsDeterministic(arguments)) grouppose::train::PinEnvironment(argv);
+    return Run(arguments);
+  });
+}
