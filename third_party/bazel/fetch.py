@@ -359,7 +359,7 @@ def main(arguments: List[str]) -> int:
         else:
             print(__doc__, file=sys.stderr)
             return 2
-    except Failure as failure:
+    except (Failure, OSError) as failure:
         print(failure, file=sys.stderr)
         return 1
     return 0
