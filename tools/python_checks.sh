@@ -71,16 +71,31 @@ for line in open('tools/python/requirements.txt'):
 "
 }
 
-# Our evaluator and pycocotools give the same ten numbers.
-pose_eval_equals_pycocotools() {
-  local folder=$GROUPPOSE_TEST_DATA/data/eval_cases/$1
-  if [ -z "$GROUPPOSE_TEST_DATA" ]; then
-    echo "GROUPPOSE_TEST_DATA is not set"
-    return 77
-  fi
-  ./bazelw run --noshow_progress //eval:pose_eval -- \
-    score --gt="$folder/gt.json" --dt="$folder/dt.json" --json="$work/stats.json" || return 1
+# Builds pose_eval and prints where it is; its messages go to stderr.
+pose_eval() {
+  ./bazelw build --noshow_progress //eval:pose_eval >&2 && echo "$(./bazelw info bazel-bin 2> /dev/null)/eval/pose_eval"
+}
+
+needs_test_data() {
+  [ -z "$GROUPPOSE_TEST_DATA" ] && echo "GROUPPOSE_TEST_DATA is not set"
+}
+
+# Our evaluator and pycocotools give the same ten numbers on one of the official tool's cases.
+equals_pycocotools() {
+  needs_test_data && return 77
+  local folder=$GROUPPOSE_TEST_DATA/data/eval_cases/$1 program
+  program=$(pose_eval) || return 1
+  "$program" score --gt="$folder/gt.json" --dt="$folder/dt.json" --json="$work/stats.json" || return 1
   "$python" tools/python/pycocotools_compare.py --gt="$folder/gt.json" --dt="$folder/dt.json" --stats="$work/stats.json"
+}
+
+# The same bits, or a refusal by both, on input that no data set has.
+equals_pycocotools_on_mutations() {
+  needs_test_data && return 77
+  local folder=$GROUPPOSE_TEST_DATA/data/eval_cases program
+  program=$(pose_eval) || return 1
+  "$python" tools/python/pycocotools_mutations.py --pose_eval="$program" --count=100 \
+    "$folder"/coco_{crowd,area_boundaries,all_scores_equal}
 }
 
 if ! python=$(environment); then
@@ -89,5 +104,6 @@ if ! python=$(environment); then
   finish
 fi
 check environment versions
-check pose_eval.coco_large pose_eval_equals_pycocotools coco_large
+check pose_eval.coco_large equals_pycocotools coco_large
+check pose_eval.mutations equals_pycocotools_on_mutations
 finish
