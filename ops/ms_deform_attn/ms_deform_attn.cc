@@ -20,10 +20,6 @@ namespace {
 using at::Tensor;
 using Gradients = std::tuple<Tensor, Tensor, Tensor>;
 
-// A thread copies the heads it works on, about as much work as 50 queries on the levels of a large image: fewer queries
-// than this are not worth a thread.
-constexpr int64_t kForwardGrain = 512;
-
 // A named precondition: the tensor has this shape; the message has both.
 void CheckShape(const char* name, const Tensor& tensor, at::IntArrayRef expected, const char* words) {
   TORCH_CHECK(tensor.sizes() == expected, "ms_deform_attn: ", name, " is ", tensor.sizes(), ", expected ", expected,
@@ -108,7 +104,9 @@ MsDeformAttnInputs<T> InputPointers(const Tensor& value, const Tensor& sampling_
 template <typename T>
 void Forward(const MsDeformAttnSizes& sizes, const MsDeformAttnInputs<T>& inputs, const Tensor& output) {
   T* out = output.mutable_data_ptr<T>();
-  at::parallel_for(0, MsDeformAttnForwardItems(sizes), kForwardGrain,
+  // a chunk copies the heads it touches, each for the price of about size / 10 queries: it should have more than that
+  const int64_t grain = sizes.size / 4 + 1;
+  at::parallel_for(0, MsDeformAttnForwardItems(sizes), grain,
                    [&](int64_t begin, int64_t end) { MsDeformAttnForwardCpu(sizes, inputs, begin, end, out); });
 }
 

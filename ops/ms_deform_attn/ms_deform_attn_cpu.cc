@@ -3,15 +3,13 @@
 // its four corners inside the bordered level, and a point that does not is sent to two zero pixels. Rows are w + 1
 // pixels wide: the zero pixel on the left of a row is the one on the right of the row above.
 //
-// For each query the points are set up once, in plain loops over all points that the compiler vectorises; then the
-// channels of the corners are summed with the corner weights (forward), or dotted with the gradient and added to the
-// bordered gradient of the head (backward). README.md has the measurements.
+// For each query of a head the points are set up once, a vector of points at a time; then the channels of the corners
+// are summed with the corner weights (forward), or dotted with the gradient and added to the bordered gradient of the
+// head (backward). README.md has the measurements.
 #include "ops/ms_deform_attn/ms_deform_attn_cpu.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <new>
 #include <type_traits>
