@@ -1,3 +1,4 @@
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/zeros.h>
@@ -11,6 +12,12 @@
 
 namespace grouppose {
 namespace {
+
+// Tests run side by side: two pools of threads that spin for the same cores take ten times as long as one thread.
+class OneThread : public ::testing::Environment {
+  void SetUp() override { at::set_num_threads(1); }
+};
+const ::testing::Environment* const kOneThread = ::testing::AddGlobalTestEnvironment(new OneThread);
 
 class ResNet50Fixtures : public ::testing::TestWithParam<const char*> {};
 

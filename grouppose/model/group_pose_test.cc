@@ -1,11 +1,13 @@
 // The model at the size of a tiny experiment: what training relies on.
 #include "grouppose/model/group_pose.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,6 +33,12 @@ GroupPoseOptions TinyOptions(const std::string& scheme) {
   options.transformer.attention_scheme = scheme;
   return options;
 }
+
+// As the cells of a study run; more threads only get in each other's way at this size.
+class OneThread : public ::testing::Environment {
+  void SetUp() override { at::set_num_threads(1); }
+};
+const ::testing::Environment* const kOneThread = ::testing::AddGlobalTestEnvironment(new OneThread);
 
 at::Tensor Images(int64_t batch) { return RecipeTensor("images", {batch, 3, 64, 64}, 1); }
 
