@@ -247,18 +247,20 @@ absl::Status TrainSteps(const TrainingRun& run, const std::optional<ResumePoint>
 
   train::LoopOptions loop;
   loop.first_step = resume.has_value() ? resume->step : 0;
-  loop.last_step = TrainingSteps(training, loader.steps_per_epoch());
+  const int64_t total_steps = TrainingSteps(training, loader.steps_per_epoch());
+  loop.last_step = total_steps;
+  if (run.options.stop_after > 0) loop.last_step = std::min(total_steps, loop.first_step + run.options.stop_after);
   loop.steps_per_epoch = loader.steps_per_epoch();
   loop.log_interval = training.log_interval();
   // intervals are in steps where the experiment counts steps, else in epochs
   const int64_t unit = training.steps() > 0 ? 1 : loader.steps_per_epoch();
   const auto due = [&](int64_t interval, int64_t done) {
-    return done == loop.last_step || (interval > 0 && done % (interval * unit) == 0);
+    return done == total_steps || (interval > 0 && done % (interval * unit) == 0);
   };
 
   base::ProgressOptions progress_options = ProgressOf(run.options);
   progress_options.done_before = loop.first_step;
-  base::Progress progress("training", loop.last_step, progress_options);
+  base::Progress progress("training", total_steps, progress_options);
   train::LoopHooks hooks;
   hooks.on_progress = [&](int64_t done, const std::string& text) { progress.Update(done, text); };
   hooks.on_log = [&](const train::LogRecord& record) {
@@ -274,6 +276,8 @@ absl::Status TrainSteps(const TrainingRun& run, const std::optional<ResumePoint>
     if (!run.options.cell && due(training.checkpoint_interval(), done)) {
       RETURN_IF_ERROR(checkpoint::WriteSafetensors(
           run.folder->Path(absl::StrFormat("checkpoints/step%08d.safetensors", done)), WeightsOf(*run.model)));
+    }
+    if (!run.options.cell && (due(training.checkpoint_interval(), done) || done == loop.last_step)) {
       RETURN_IF_ERROR(
           SaveState(run.experiment, run.options, *run.model, optimizer, done, run.folder->Path(kStateFile)));
     }
@@ -291,6 +295,10 @@ absl::Status TrainSteps(const TrainingRun& run, const std::optional<ResumePoint>
       },
       hooks));
   progress.Finish();
+  if (loop.last_step < total_steps && !run.options.quiet) {
+    std::fprintf(stderr, "stopped after step %lld of %lld; --resume=auto goes on\n",
+                 static_cast<long long>(loop.last_step), static_cast<long long>(total_steps));
+  }
   return absl::OkStatus();
 }
 

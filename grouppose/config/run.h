@@ -28,6 +28,7 @@ struct RunOptions {
   std::string init;                      // safetensors to start from; replaces the pretraining of the experiment
   std::vector<std::string> init_ignore;  // names that contain one of these are not loaded
   std::string resume;                    // "", "auto" (where the folder has a state) or a file
+  int64_t stop_after = 0;                // training steps of this start; the state is saved for --resume; 0: all steps
   int threads = 0;                       // of one operator; 0: as many as there are cores
   bool deterministic = false;            // one thread, torch's deterministic algorithms (see train/determinism.h)
   bool quiet = false;                    // no progress

@@ -92,9 +92,20 @@ absl::StatusOr<RunFolder> RunFolder::Open(const experiments::Experiment& experim
   if (log_until > 0 && base::FileExists(log)) {
     ASSIGN_OR_RETURN(const std::string earlier, base::ReadFile(log));
     folder.log_ = KeptLines(earlier, log_until);
+    RETURN_IF_ERROR(folder.KeepEvaluations(log_until));
   }
   RETURN_IF_ERROR(base::WriteFileAtomically(log, folder.log_));
   return folder;
+}
+
+absl::Status RunFolder::KeepEvaluations(int64_t until) {
+  if (!base::FileExists(Path("metrics.textproto"))) return absl::OkStatus();
+  experiments::Metrics earlier;
+  RETURN_IF_ERROR(experiments::ReadTextproto(Path("metrics.textproto"), &earlier));
+  for (const experiments::Metrics::Evaluation& evaluation : earlier.evaluations()) {
+    if (evaluation.step() <= until) *metrics_.add_evaluations() = evaluation;
+  }
+  return absl::OkStatus();
 }
 
 std::string RunFolder::Path(const std::string& name) const { return base::JoinPath(options_.output, name); }

@@ -42,6 +42,8 @@ class RunFolder {
 
  private:
   RunFolder(const experiments::Experiment& experiment, const RunOptions& options);
+  // The evaluations of an earlier start of the run, up to the step that it goes on from.
+  absl::Status KeepEvaluations(int64_t until);
 
   RunOptions options_;
   std::string resolved_;

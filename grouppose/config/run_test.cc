@@ -1,0 +1,151 @@
+#include "grouppose/config/run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/files.h"
+#include "experiments/experiment.h"
+#include "experiments/metrics.pb.h"
+#include "experiments/textproto.h"
+
+namespace grouppose::config {
+namespace {
+
+using experiments::Experiment;
+using ::testing::HasSubstr;
+
+// A run of a second: a model of few channels, six steps.
+constexpr char kSmall[] = R"(
+  name: "small" description: "six steps"
+  data { source: SYNTHETIC evaluation_split: "test"
+         synthetic { train_images: 12 tuning_images: 1 test_images: 4 } augmentation { crop_probability: 0 } }
+  model { backbone { kind: SMALL_RESNET stem_channels: 8 stage_channels: [8, 8, 16] blocks_per_stage: 1 norm_groups: 4 }
+          hidden_dim: 32 num_heads: 2 feedforward_dim: 32 encoder_layers: 1 decoder_layers: 2 num_queries: 8 }
+  pretraining { heatmap { steps: 2 batch_size: 4 } stage_one { steps: 2 batch_size: 4 num_queries: 8 } }
+  training { batch_size: 4 steps: 6 optimizer { learning_rate: 1e-3 backbone_learning_rate: 1e-3 }
+             schedule { kind: COSINE warmup_steps: 2 }
+             evaluation_interval: 3 checkpoint_interval: 2 log_interval: 1 }
+  evaluation { batch_size: 4 num_select: 8 }
+)";
+
+Experiment Small(const std::vector<std::string>& overrides = {}) {
+  const auto experiment = experiments::ParseExperiment(kSmall, "small", overrides);
+  EXPECT_TRUE(experiment.ok()) << experiment.status();
+  return *experiment;
+}
+
+RunOptions OptionsFor(const std::string& folder) {
+  RunOptions options;
+  options.output = ::testing::TempDir() + "/" + folder;
+  options.seed = 7;
+  options.deterministic = true;
+  options.quiet = true;
+  return options;
+}
+
+std::string Content(const RunOptions& options, const std::string& file) {
+  const auto content = base::ReadFile(base::JoinPath(options.output, file));
+  EXPECT_TRUE(content.ok()) << content.status();
+  return content.ok() ? *content : "";
+}
+
+TEST(RunTrainingTest, LeavesItsFilesAndTheSameBytesTwice) {
+  const RunOptions first = OptionsFor("first"), second = OptionsFor("second");
+  ASSERT_EQ(RunTraining(Small(), first), absl::OkStatus());
+  ASSERT_EQ(RunTraining(Small(), second), absl::OkStatus());
+  for (const char* file : {"experiment.textproto", "provenance.textproto", "metrics.textproto", "log.jsonl",
+                           "results.json", "checkpoints/latest.safetensors", "checkpoints/step00000006.safetensors"}) {
+    EXPECT_EQ(Content(first, file), Content(second, file)) << file;
+    EXPECT_NE(Content(first, file), "") << file;
+  }
+  experiments::Metrics metrics;
+  ASSERT_EQ(experiments::ReadTextproto(first.output + "/metrics.textproto", &metrics), absl::OkStatus());
+  EXPECT_EQ(metrics.training_steps(), 6);
+  ASSERT_EQ(metrics.evaluations_size(), 2);
+  EXPECT_EQ(metrics.evaluations(0).step(), 3);
+  EXPECT_EQ(metrics.evaluations(1).images(), 4);
+}
+
+TEST(RunTrainingTest, AnotherSeedIsAnotherRun) {
+  const RunOptions first = OptionsFor("seed_7");
+  RunOptions second = OptionsFor("seed_8");
+  second.seed = 8;
+  ASSERT_EQ(RunTraining(Small(), first), absl::OkStatus());
+  ASSERT_EQ(RunTraining(Small(), second), absl::OkStatus());
+  EXPECT_NE(Content(first, "log.jsonl"), Content(second, "log.jsonl"));
+}
+
+TEST(RunTrainingTest, AStoppedAndResumedRunEndsWithTheSameBytes) {
+  const RunOptions whole = OptionsFor("whole");
+  ASSERT_EQ(RunTraining(Small(), whole), absl::OkStatus());
+  RunOptions parts = OptionsFor("parts");
+  parts.stop_after = 4;
+  ASSERT_EQ(RunTraining(Small(), parts), absl::OkStatus());
+  EXPECT_NE(Content(parts, "log.jsonl"), Content(whole, "log.jsonl"));
+  parts.stop_after = 0;
+  parts.resume = "auto";
+  ASSERT_EQ(RunTraining(Small(), parts), absl::OkStatus());
+  EXPECT_EQ(Content(parts, "log.jsonl"), Content(whole, "log.jsonl"));
+  EXPECT_EQ(Content(parts, "metrics.textproto"), Content(whole, "metrics.textproto"));
+  EXPECT_EQ(Content(parts, "results.json"), Content(whole, "results.json"));
+  EXPECT_EQ(Content(parts, "checkpoints/latest.safetensors"), Content(whole, "checkpoints/latest.safetensors"));
+}
+
+TEST(RunTrainingTest, ResumingAnotherExperimentIsRefused) {
+  RunOptions options = OptionsFor("other");
+  options.stop_after = 2;
+  ASSERT_EQ(RunTraining(Small(), options), absl::OkStatus());
+  options.resume = "auto";
+  const std::string log = Content(options, "log.jsonl");
+  const absl::Status status = RunTraining(Small({"training.optimizer.learning_rate=2e-3"}), options);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("another experiment"));
+  EXPECT_EQ(Content(options, "log.jsonl"), log) << "nothing that was there is lost";
+}
+
+TEST(RunTrainingTest, ALossThatIsNotFiniteEndsTheRunWithTheReason) {
+  const absl::Status status = RunTraining(
+      Small({"training.optimizer.learning_rate=1e30", "training.optimizer.backbone_learning_rate=1e30",
+             "training.schedule.warmup_steps=0", "pretraining.heatmap.steps=0", "pretraining.stage_one.steps=0"}),
+      OptionsFor("diverging"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("training, step "));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("not finite"));
+}
+
+TEST(RunTrainingTest, StartsFromAPretrainingAsFromItsOwn) {
+  RunOptions pretraining = OptionsFor("pretraining");
+  pretraining.cell = true;
+  ASSERT_EQ(RunPretraining(Small(), pretraining), absl::OkStatus());
+  RunOptions alone = OptionsFor("alone"), from_file = OptionsFor("from_file");
+  from_file.init = pretraining.output + "/checkpoint.safetensors";
+  ASSERT_EQ(RunTraining(Small(), alone), absl::OkStatus());
+  ASSERT_EQ(RunTraining(Small(), from_file), absl::OkStatus());
+  EXPECT_EQ(Content(alone, "metrics.textproto"), Content(from_file, "metrics.textproto"));
+  EXPECT_EQ(Content(alone, "results.json"), Content(from_file, "results.json"));
+}
+
+TEST(RunTrainingTest, RefusesWhatItCannotUseBeforeWritingAnything) {
+  RunOptions options = OptionsFor("refused");
+  options.init = "/nonexistent.safetensors";
+  EXPECT_EQ(RunTraining(Small(), options).code(), absl::StatusCode::kNotFound);
+  options.init = "";
+  const absl::Status status = RunTraining(Small({"model.self_attention=FULL"}), options);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("GROUP")) << "this test links GROUP alone";
+  EXPECT_FALSE(base::FileExists(options.output));
+}
+
+TEST(RunEvaluationTest, FindsAgainWhatTrainingFound) {
+  const RunOptions training = OptionsFor("training");
+  ASSERT_EQ(RunTraining(Small(), training), absl::OkStatus());
+  const RunOptions evaluation = OptionsFor("evaluation");
+  ASSERT_EQ(RunEvaluation(Small(), training.output + "/checkpoints/step00000006.safetensors", "", evaluation),
+            absl::OkStatus());
+  EXPECT_EQ(Content(evaluation, "results.json"), Content(training, "results.json"));
+}
+
+}  // namespace
+}  // namespace grouppose::config
