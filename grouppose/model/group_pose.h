@@ -41,9 +41,9 @@ class GroupPose : public nn::Module {
   // A model without decoder layers fills `intermediate` alone.
   ModelOutputs Forward(const at::Tensor& images, const at::Tensor& padding_mask);
 
-  // The stages of Forward, for programs that train or measure one of them:
-  // Predict(Select/Decode(Encode(Project(...)))). The backbone's own levels, before projection; backbone().channels()
-  // and strides() describe them.
+  // Forward in its stages, for programs that train, test or measure one of them:
+  //   Features -> Project -> transformer().Encode -> transformer().Select -> transformer().Decode -> Predict
+  // The backbone's own levels, before projection; backbone().channels() and strides() describe them.
   std::vector<at::Tensor> Features(const at::Tensor& images) { return backbone_->Forward(images); }
   // Those levels with `hidden` channels, and the further coarse ones.
   std::vector<at::Tensor> Project(const std::vector<at::Tensor>& features) const;

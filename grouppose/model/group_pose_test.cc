@@ -86,6 +86,22 @@ TEST_P(TinyModel, StartsWithPosesAtTheProposals) {
   EXPECT_NEAR(outputs.final.keypoints.narrow(2, 34, 17).max().item<float>(), 0.7310586, 1e-6);
 }
 
+// "Look forward twice": the last layer's poses teach the pose head of the layer before, through the points they start
+// from, and nothing further back: selection and its heads learn from the intermediate poses alone.
+TEST_P(TinyModel, FinalPosesTeachTheHeadOfTheLayerBefore) {
+  GroupPose model(TinyOptions(GetParam()));
+  testing::FillByRecipe(model, 3);
+  const at::Tensor keypoints = model.Forward(Images(2), {}).final.keypoints;
+  (keypoints * RecipeTensor("keypoints", keypoints.sizes(), 1)).sum().backward();
+  for (const nn::NamedTensor& named : model.Parameters()) {
+    const bool reached = named.tensor.grad().defined() && named.tensor.grad().abs().max().item<float>() > 0;
+    if (named.name.rfind("pose_embed.", 0) == 0) EXPECT_TRUE(reached) << named.name;
+    if (named.name.rfind("class_embed.", 0) == 0) EXPECT_FALSE(reached) << named.name;
+    if (named.name.rfind("transformer.enc_", 0) == 0) EXPECT_FALSE(reached) << named.name;
+    if (named.name.rfind("backbone.", 0) == 0) EXPECT_TRUE(reached) << named.name;
+  }
+}
+
 // An all-false mask takes the same way as no mask, and an image does not see its neighbours in the batch.
 TEST_P(TinyModel, ImagesAreIndependent) {
   const at::NoGradGuard no_grad;
