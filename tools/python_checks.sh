@@ -98,6 +98,18 @@ equals_pycocotools_on_mutations() {
     "$folder"/coco_{crowd,area_boundaries,all_scores_equal}
 }
 
+# What training wrote into metrics.textproto is what pycocotools says of its results.json.
+equals_pycocotools_after_training() {
+  local program bin settings=(--experiment=experiments/smoke.textproto --set training.steps=30)
+  ./bazelw build --noshow_progress //tools:grouppose || return 1
+  bin=$(./bazelw info bazel-bin 2> /dev/null)
+  program=$bin/tools/grouppose
+  "$program" dataset synthesize "${settings[@]}" --output="$work/people" &&
+    "$program" train "${settings[@]}" --output="$work/run" --quiet &&
+    "$python" tools/python/run_results_check.py --run="$work/run" \
+      --gt="$work/people/annotations/person_keypoints_val2017.json"
+}
+
 if ! python=$(environment); then
   failed=1
   echo "FAIL environment: the packages could not be installed; they are fetched from PyPI once, then kept"
@@ -106,4 +118,5 @@ fi
 check environment versions
 check pose_eval.coco_large equals_pycocotools coco_large
 check pose_eval.mutations equals_pycocotools_on_mutations
+check grouppose.results equals_pycocotools_after_training
 finish
