@@ -1,4 +1,5 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/ones.h>
@@ -91,12 +92,16 @@ TEST(FrozenBatchNorm, EqualsBatchNormWithRunningStatistics) {
   testing::FillByRecipe(norm, 1);
   const at::Tensor x = RecipeTensor("x", {2, 3, 7, 9}, 1);
   const FrozenBatchNorm::Affine affine = norm.AsAffine();
-  const at::Tensor actual = convolution.ForwardScaled(x, affine.scale, affine.shift);
-  ASSERT_EQ(actual.sizes(), (at::IntArrayRef{2, 8, 4, 5}));
+  const at::Tensor trained = convolution.ForwardScaled(x, affine.scale, affine.shift);
+  ASSERT_EQ(trained.sizes(), (at::IntArrayRef{2, 8, 4, 5}));
+  const at::NoGradGuard no_grad;
+  const at::Tensor folded = convolution.ForwardScaled(x, affine.scale, affine.shift);
+  ASSERT_EQ(folded.sizes(), trained.sizes());
   auto w = Tensors(norm);
   const at::Tensor expected = at::batch_norm(convolution.Forward(x), w["weight"], w["bias"], w["running_mean"],
                                              w["running_var"], /*training=*/false, 0, 1e-5, false);
-  EXPECT_TRUE(Near(actual.detach(), expected.detach(), 2e-6));
+  EXPECT_TRUE(Near(trained.detach(), expected, 2e-6));
+  EXPECT_TRUE(Near(folded, expected, 2e-6));
   for (const NamedTensor& named : norm.NamedTensors()) {
     EXPECT_FALSE(named.is_parameter) << named.name;
     EXPECT_FALSE(named.tensor.requires_grad()) << named.name;

@@ -112,7 +112,8 @@ TEST_P(GradientFixtureTest, LossesAndGradientsEqualTheOfficialOnes) {
   ExpectRelative(GradientNorm(optimizer.groups()), fixture.Number("grad_total_norm"), 1e-3, "total norm");
 }
 
-INSTANTIATE_TEST_SUITE_P(ResNet50, GradientFixtureTest, ::testing::Values("train_r50_coco_grads"),
+INSTANTIATE_TEST_SUITE_P(ResNet50, GradientFixtureTest,
+                         ::testing::Values("train_r50_coco_grads", "train_r50_crowdpose_grads"),
                          [](const auto& info) { return std::string(info.param); });
 
 AdamWOptions OptimizerOptions(const Fixture& fixture) {
