@@ -23,6 +23,7 @@ absl::Status ErrnoStatus(const std::string& what, const std::string& path) {
   const int error = errno;
   const std::string message = absl::StrCat(path, ": ", what, ": ", std::strerror(error));
   if (error == ENOENT) return absl::NotFoundError(message);
+  if (error == ENOTDIR) return absl::InvalidArgumentError(message);
   if (error == EACCES) return absl::PermissionDeniedError(message);
   return absl::UnknownError(message);
 }
@@ -150,8 +151,9 @@ absl::Status WriteFileAtomically(const std::string& path, const std::string& con
 absl::Status MakeDirectories(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
-  if (error) return absl::UnknownError(absl::StrCat(path, ": cannot create the folder: ", error.message()));
-  return absl::OkStatus();
+  if (!error) return absl::OkStatus();
+  errno = error.value();
+  return ErrnoStatus("cannot create the folder", path);
 }
 
 bool FileExists(const std::string& path) {

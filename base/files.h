@@ -16,7 +16,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 // killed writer loses nothing that was there.
 absl::Status WriteFileAtomically(const std::string& path, const std::string& content);
 
-// Creates a folder and its parents; fine where it exists.
+// Creates a folder and its parents; fine where it exists. InvalidArgument where a file stands in the way.
 absl::Status MakeDirectories(const std::string& path);
 
 bool FileExists(const std::string& path);

@@ -71,7 +71,8 @@ TEST(Files, FoldersAreMadeWithTheirParents) {
   ASSERT_TRUE(WriteFileAtomically(file, "").ok());
   EXPECT_TRUE(FileExists(file));
   EXPECT_FALSE(IsDirectory(file));
-  EXPECT_FALSE(MakeDirectories(JoinPath(file, "below a file")).ok());
+  EXPECT_EQ(MakeDirectories(JoinPath(file, "below a file")).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(MakeDirectories(file).code(), absl::StatusCode::kInvalidArgument) << "a file of that name";
 }
 
 TEST(Paths, AreJoined) {

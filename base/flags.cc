@@ -154,6 +154,11 @@ absl::StatusOr<bool> Flags::Parse(const std::vector<std::string>& arguments) {
       }
       value = arguments[++i];
     }
+    // `--output=$DIR` with an unset variable
+    if (flag->required && value.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--", name, ": expected a value (", flag->placeholder, "), found nothing"));
+    }
     RETURN_IF_ERROR(flag->set(value));
     flag->seen = true;
   }

@@ -76,6 +76,7 @@ TEST(Flags, RefuseWhatTheyDoNotKnow) {
   EXPECT_EQ(Command().Error({"--rate=fast"}), "--rate: expected a number, found 'fast'");
   Command missing;
   EXPECT_EQ(missing.flags.Parse({}).status().message(), "--output=DIR is required: where results go");
+  EXPECT_EQ(missing.flags.Parse({"--output="}).status().message(), "--output: expected a value (DIR), found nothing");
   EXPECT_EQ(missing.flags.Parse({"--output"}).status().message(), "--output: expected a value (DIR)");
   EXPECT_EQ(missing.flags.Parse({"--thread=2"}).status().code(), absl::StatusCode::kInvalidArgument);
 }
