@@ -12,6 +12,10 @@
 namespace grouppose {
 namespace {
 
+std::string AnnotationsPath(const SynthesizeOptions& options, const std::string& split) {
+  return base::JoinPath(options.output, absl::StrCat("annotations/person_keypoints_", split, "2017.json"));
+}
+
 absl::Status WriteSplit(const SynthesizeOptions& options, const std::string& split, uint64_t seed, int64_t count) {
   const std::string images = base::JoinPath(options.output, absl::StrCat("images/", split, "2017"));
   RETURN_IF_ERROR(base::MakeDirectories(images));
@@ -20,10 +24,8 @@ absl::Status WriteSplit(const SynthesizeOptions& options, const std::string& spl
     ASSIGN_OR_RETURN(const Sample sample, dataset.Get(i));
     RETURN_IF_ERROR(WritePng(base::JoinPath(images, dataset.ground_truth().images[i].file_name), sample.image));
   }
-  const std::string annotations = base::JoinPath(options.output, "annotations");
-  RETURN_IF_ERROR(base::MakeDirectories(annotations));
-  return eval::WriteDataset(base::JoinPath(annotations, absl::StrCat("person_keypoints_", split, "2017.json")),
-                            dataset.ground_truth());
+  RETURN_IF_ERROR(base::MakeDirectories(base::JoinPath(options.output, "annotations")));
+  return eval::WriteDataset(AnnotationsPath(options, split), dataset.ground_truth());
 }
 
 }  // namespace
@@ -35,6 +37,13 @@ absl::Status Synthesize(const SynthesizeOptions& options) {
   if (options.train_seed == options.val_seed) {
     return absl::InvalidArgumentError(absl::StrCat("training and validation images both have seed ", options.val_seed,
                                                    ", expected two different seeds"));
+  }
+  // a real COCO may lie there
+  for (const char* split : {"train", "val"}) {
+    const std::string annotations = AnnotationsPath(options, split);
+    if (base::FileExists(annotations)) {
+      return absl::AlreadyExistsError(absl::StrCat(annotations, ": is there already; expected another output folder"));
+    }
   }
   RETURN_IF_ERROR(WriteSplit(options, "train", options.train_seed, options.train_images));
   return WriteSplit(options, "val", options.val_seed, options.val_images);

@@ -18,7 +18,8 @@ struct SynthesizeOptions {
 };
 
 // Writes annotations/person_keypoints_{train,val}2017.json and images/{train,val}2017/000000000001.png and so on, which
-// CocoDataset and every COCO tool read. The same options give the same bytes.
+// CocoDataset and every COCO tool read. The same options give the same bytes. AlreadyExists, and nothing written, where
+// one of the two annotation files is there.
 absl::Status Synthesize(const SynthesizeOptions& options);
 
 }  // namespace grouppose

@@ -61,6 +61,16 @@ TEST(Synthesize, WritesTheSameBytesAgain) {
   }
 }
 
+TEST(Synthesize, OverwritesNoAnnotations) {
+  const SynthesizeOptions options = SmallOptions("taken");
+  const std::string annotations = base::JoinPath(options.output, "annotations");
+  ASSERT_TRUE(base::MakeDirectories(annotations).ok());
+  ASSERT_TRUE(base::WriteFileAtomically(base::JoinPath(annotations, "person_keypoints_val2017.json"), "COCO").ok());
+  EXPECT_EQ(Synthesize(options).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(*base::ReadFile(base::JoinPath(annotations, "person_keypoints_val2017.json")), "COCO");
+  EXPECT_FALSE(base::IsDirectory(base::JoinPath(options.output, "images")));
+}
+
 TEST(Synthesize, RefusesOneSeedForBothSets) {
   SynthesizeOptions options = SmallOptions("refused");
   options.val_seed = options.train_seed;
