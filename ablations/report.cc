@@ -1,9 +1,9 @@
-// What a study found: every variant's AP seed by seed, its mean and spread, and its difference to the baseline.
+#include "ablations/report.h"
+
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -20,12 +20,13 @@
 #include "experiments/metrics.pb.h"
 #include "experiments/textproto.h"
 
+namespace grouppose {
 namespace {
 
-using grouppose::experiments::Experiment;
-using grouppose::experiments::Metrics;
-using grouppose::experiments::Provenance;
-using grouppose::experiments::Times;
+using experiments::Experiment;
+using experiments::Metrics;
+using experiments::Provenance;
+using experiments::Times;
 
 // One training: a variant with a seed.
 struct Cell {
@@ -37,13 +38,14 @@ struct Cell {
   Provenance provenance;
 
   const Metrics::Evaluation& result() const { return metrics.evaluations(metrics.evaluations_size() - 1); }
-  double Value(const std::string& name) const {
+  // Null where the last evaluation has no AP.
+  const Metrics::Value* FindAp() const {
     for (const Metrics::Value& value : result().values()) {
-      if (value.name() == name) return value.value();
+      if (value.name() == "AP") return &value;
     }
-    return std::nan("");
+    return nullptr;
   }
-  double ap() const { return Value("AP"); }
+  double ap() const { return FindAp()->value(); }
 };
 
 // The cells of one variant, by seed.
@@ -61,14 +63,19 @@ struct Row {
     for (const Cell* cell : cells) seconds += cell->times.cpu_seconds();
     return seconds / static_cast<double>(cells.size());
   }
-  // Differences to the baseline at the seeds that both have: the same pretraining, order and augmentation.
-  std::vector<double> DifferencesTo(const Row& baseline) const {
-    std::vector<double> differences;
+  // This variant and the baseline at the seeds that both have: the same pretraining, order and augmentation.
+  std::vector<std::pair<const Cell*, const Cell*>> PairsWith(const Row& baseline) const {
+    std::vector<std::pair<const Cell*, const Cell*>> pairs;
     for (const Cell* cell : cells) {
       for (const Cell* other : baseline.cells) {
-        if (other->seed == cell->seed) differences.push_back(cell->ap() - other->ap());
+        if (other->seed == cell->seed) pairs.push_back({cell, other});
       }
     }
+    return pairs;
+  }
+  std::vector<double> DifferencesTo(const Row& baseline) const {
+    std::vector<double> differences;
+    for (const auto& [cell, other] : PairsWith(baseline)) differences.push_back(cell->ap() - other->ap());
     return differences;
   }
 };
@@ -79,11 +86,12 @@ struct Study {
   std::vector<Row> rows;    // in the order of the study; without the pretraining
   Row pretraining;
 
-  const Row& Baseline() const {
+  // Null where no row is called like it.
+  const Row* Baseline() const {
     for (const Row& row : rows) {
-      if (row.variant == baseline) return row;
+      if (row.variant == baseline) return &row;
     }
-    return rows.front();
+    return nullptr;
   }
 };
 
@@ -96,7 +104,7 @@ absl::StatusOr<Cell> ReadCell(const std::string& text) {
   }
   cell.variant = parts[0];
   const std::string& folder = parts[2];
-  using grouppose::experiments::ReadTextproto;
+  using experiments::ReadTextproto;
   RETURN_IF_ERROR(ReadTextproto(base::JoinPath(folder, "metrics.textproto"), &cell.metrics));
   RETURN_IF_ERROR(ReadTextproto(base::JoinPath(folder, "times.textproto"), &cell.times));
   RETURN_IF_ERROR(ReadTextproto(base::JoinPath(folder, "experiment.textproto"), &cell.experiment));
@@ -104,10 +112,32 @@ absl::StatusOr<Cell> ReadCell(const std::string& text) {
   if (cell.metrics.evaluations_size() == 0) {
     return absl::InvalidArgumentError(absl::StrCat(folder, "/metrics.textproto: no evaluation in it"));
   }
-  if (std::isnan(cell.ap())) {
+  const Metrics::Value* ap = cell.FindAp();
+  if (ap == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(folder, "/metrics.textproto: no AP in the last evaluation"));
   }
+  // the evaluator's -1 says that there was nobody to find; a mean with it would be no mean
+  if (!(ap->value() >= 0 && ap->value() <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder, "/metrics.textproto: AP is ", ap->value(), ", expected 0 to 1"));
+  }
   return cell;
+}
+
+// The cells that `arguments` name; no variant has a seed twice.
+absl::StatusOr<std::vector<Cell>> ReadCells(const std::vector<std::string>& arguments) {
+  std::vector<Cell> cells;
+  for (const std::string& argument : arguments) {
+    ASSIGN_OR_RETURN(Cell read, ReadCell(argument));
+    for (const Cell& other : cells) {
+      if (other.variant == read.variant && other.seed == read.seed) {
+        return absl::InvalidArgumentError(absl::StrCat("--cell=", argument, ": ", read.variant, " has seed ", read.seed,
+                                                       " already, expected every seed once"));
+      }
+    }
+    cells.push_back(std::move(read));
+  }
+  return cells;
 }
 
 // Rows keep pointers into study->cells, which is complete by now.
@@ -176,7 +206,7 @@ std::string ReportText(const Study& study) {
     mean.texts.push_back(absl::StrFormat("%.3f", base::Mean(values)));
     spread.texts.push_back(values.size() > 1 ? absl::StrFormat("%.3f", base::SampleStandardDeviation(values)) : "-");
     difference.texts.push_back(row.variant == study.baseline ? ""
-                                                             : DifferenceText(row.DifferencesTo(study.Baseline())));
+                                                             : DifferenceText(row.DifferencesTo(*study.Baseline())));
     parameters.texts.push_back(absl::StrCat(metrics.trainable_parameters()));
     attention.texts.push_back(absl::StrCat(metrics.attention_parameters()));
     pairs.texts.push_back(absl::StrCat(metrics.attention_pairs()));
@@ -185,7 +215,7 @@ std::string ReportText(const Study& study) {
   absl::StrAppend(&text, TableText({variant, aps, mean, spread, difference, parameters, attention, pairs, seconds}),
                   "\n");
   absl::StrAppend(&text, "spread: standard deviation over seeds. to ", study.baseline,
-                  ": mean difference at equal seeds +- its standard deviation (seeds).\n"
+                  ": mean difference at equal seeds +- standard deviation of the differences (seeds).\n"
                   "in attention: parameters of decoder self-attention. pairs: query-key pairs of it, one image, one "
                   "head, all layers.\n");
   if (!study.pretraining.cells.empty()) {
@@ -234,7 +264,10 @@ void WriteRowJson(const Study& study, const Row& row, base::JsonWriter* json) {
   }
   if (row.variant != "pretraining" && row.variant != study.baseline) {
     json->Key("differences_to_baseline").BeginArray(base::JsonWriter::kOneLine);
-    for (double difference : row.DifferencesTo(study.Baseline())) json->Value(difference);
+    for (double difference : row.DifferencesTo(*study.Baseline())) json->Value(difference);
+    json->EndArray();
+    json->Key("paired_seeds").BeginArray(base::JsonWriter::kOneLine);
+    for (const auto& pair : row.PairsWith(*study.Baseline())) json->Value(pair.first->seed);
     json->EndArray();
   }
   json->Member("trainable_parameters", metrics.trainable_parameters());
@@ -251,6 +284,7 @@ std::string ReportJson(const Study& study) {
   std::string text;
   base::JsonWriter::Options options;
   options.indent = 1;
+  options.not_finite = base::JsonWriter::kNull;  // a loss
   base::JsonWriter json(&text, options);
   json.BeginObject();
   json.Member("study", study.name);
@@ -267,7 +301,9 @@ std::string ReportJson(const Study& study) {
   return text;
 }
 
-absl::Status Run(const std::vector<std::string>& arguments) {
+}  // namespace
+
+absl::Status RunReport(const std::vector<std::string>& arguments) {
   Study study;
   std::vector<std::string> cells;
   std::string text_path, json_path;
@@ -279,18 +315,15 @@ absl::Status Run(const std::vector<std::string>& arguments) {
   flags.Required("json", &json_path, "FILE", "where every number goes");
   ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
   if (!go_on) return absl::OkStatus();
-  for (const std::string& cell : cells) {
-    ASSIGN_OR_RETURN(Cell read, ReadCell(cell));
-    study.cells.push_back(std::move(read));
-  }
+  ASSIGN_OR_RETURN(study.cells, ReadCells(cells));
   MakeRows(&study);
   if (study.rows.empty()) return absl::InvalidArgumentError("expected at least one --cell of a variant");
+  if (study.Baseline() == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--baseline=", study.baseline, ": expected a variant that has a --cell"));
+  }
   RETURN_IF_ERROR(base::WriteFileAtomically(text_path, ReportText(study)));
   return base::WriteFileAtomically(json_path, ReportJson(study));
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  return base::RunMain("report", [&] { return Run(base::Arguments(argc, argv)); });
-}
+}  // namespace grouppose

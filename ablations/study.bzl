@@ -3,7 +3,7 @@
     ablation_study(
         name = "attention",
         baseline = "full",
-        experiment = "//experiments:tiny",
+        experiment = "//experiments:tiny.textproto",
         variants = {
             "full": variant(scheme = "full", overrides = ["model.self_attention=FULL"], seeds = 3),
             "group": variant(scheme = "group", overrides = ["model.self_attention=GROUP"], seeds = 3),
@@ -181,6 +181,9 @@ def ablation_study(name, experiment, baseline, variants, overrides = [], visibil
     """
     if baseline not in variants:
         fail("%s: the baseline %r is none of the variants %s" % (name, baseline, sorted(variants)))
+    for key, value in variants.items():
+        if value.seeds < 1:
+            fail("%s: variant %r has %d seeds, expected at least one" % (name, key, value.seeds))
     tags = ["manual"]
     pretraining = []
     for seed in range(max([v.seeds for v in variants.values()])):
