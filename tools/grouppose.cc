@@ -19,6 +19,9 @@ using grouppose::config::RunOptions;
 using grouppose::experiments::Experiment;
 using Arguments = std::vector<std::string>;
 
+// More than any machine has; a larger number is a slip of the keyboard.
+constexpr int64_t kMaxThreads = 4096;
+
 // The flags that every run has.
 struct RunFlags {
   std::string experiment;
@@ -33,7 +36,8 @@ struct RunFlags {
                     "override of a field of the experiment, such as training.optimizer.learning_rate=5e-4");
     flags->Optional("data", &options.data_root, "ROOT",
                     "folder with annotations/ and images/ of COCO; not used by synthetic experiments");
-    flags->Required("output", &options.output, "DIR", "folder for results");
+    flags->Required("output", &options.output, "DIR",
+                    "folder for results, made where it is missing; one that holds another training is refused");
     flags->Optional("device", &device, "cpu", "where tensors live; cpu is what this build has");
     flags->Optional("threads", &threads, "N", "threads of one operator; 0 takes all cores");
   }
@@ -42,8 +46,21 @@ struct RunFlags {
     if (device != "cpu") {
       return absl::InvalidArgumentError(absl::StrCat("--device=", device, ": this build runs on cpu only"));
     }
-    if (threads < 0) return absl::InvalidArgumentError(absl::StrCat("--threads=", threads, ": expected 0 or more"));
+    if (threads < 0 || threads > kMaxThreads) {
+      return absl::InvalidArgumentError(absl::StrCat("--threads=", threads, ": expected 0 to ", kMaxThreads));
+    }
+    if (options.deterministic && threads > 1) {
+      return absl::InvalidArgumentError(absl::StrCat("--threads=", threads, ": --deterministic runs with one thread"));
+    }
     if (seed < 0) return absl::InvalidArgumentError(absl::StrCat("--seed=", seed, ": expected 0 or more"));
+    if (!options.init_ignore.empty() && options.init.empty()) {
+      return absl::InvalidArgumentError(
+          "--init_ignore: expected with --init=FILE, from which it leaves out parameters");
+    }
+    for (const std::string& keyword : options.init_ignore) {
+      if (keyword.empty()) return absl::InvalidArgumentError("--init_ignore: '' is a part of every name");
+    }
+    if (options.deterministic) grouppose::train::PinEnvironment();
     options.seed = static_cast<uint64_t>(seed);
     options.threads = static_cast<int>(threads);
     options.output = base::UserPath(options.output);
@@ -80,8 +97,10 @@ absl::Status Train(const Arguments& arguments) {
 absl::Status Evaluate(const Arguments& arguments) {
   RunFlags run;
   std::string checkpoint, split;
-  base::Flags flags("grouppose evaluate",
-                    "Evaluates a checkpoint. Writes metrics.textproto and results.json into the output folder.");
+  base::Flags flags(
+      "grouppose evaluate",
+      "Evaluates a checkpoint. Writes experiment, provenance, metrics, times (textproto) and results.json "
+      "into the output folder.");
   run.AddTo(&flags);
   flags.Required("checkpoint", &checkpoint, "FILE", "weights, safetensors");
   flags.Optional("split", &split, "NAME",
@@ -136,20 +155,8 @@ absl::Status Run(const Arguments& arguments) {
                                                  " (--help lists them)"));
 }
 
-// A reproducible run needs its environment pinned before LibTorch looks at it.
-bool IsDeterministic(const Arguments& arguments) {
-  for (const std::string& argument : arguments) {
-    if (argument == "--deterministic" || argument == "--deterministic=true") return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Arguments arguments = base::Arguments(argc, argv);
-  return base::RunMain("grouppose", [&] {
-    if (IsDeterministic(arguments)) grouppose::train::PinEnvironment(argv);
-    return Run(arguments);
-  });
+  return base::RunMain("grouppose", [&] { return Run(base::Arguments(argc, argv)); });
 }

@@ -36,6 +36,7 @@ using experiments::Experiment;
 
 constexpr char kOptimizerPrefix[] = "optimizer.";
 constexpr char kStateFile[] = "checkpoints/latest.safetensors";
+constexpr char kInitialSha256[] = "initial_checkpoint_sha256";
 constexpr char kPretrainedFile[] = "checkpoints/pretrained.safetensors";
 
 // A photo takes milliseconds to decode, a drawn image is in memory.
@@ -90,6 +91,11 @@ void CountParameters(const GroupPose& model, experiments::Metrics* metrics) {
                                options.decoder_layers);
 }
 
+// What names a run in the files that it is resumed from.
+std::map<std::string, std::string> IdentityOf(const Experiment& experiment, const RunOptions& options) {
+  return {{"experiment", experiments::ResolvedText(experiment)}, {"seed", absl::StrCat(options.seed)}};
+}
+
 // Where training goes on: steps done, and the optimiser's state.
 struct ResumePoint {
   int64_t step = 0;
@@ -122,14 +128,23 @@ absl::StatusOr<std::optional<ResumePoint>> FindResumePoint(const Experiment& exp
   return std::optional<ResumePoint>(std::move(point));
 }
 
+// Hours of training are not overwritten because somebody pressed arrow-up.
+absl::Status CheckNoRunIsLost(const RunOptions& options) {
+  const std::string state = base::JoinPath(options.output, kStateFile);
+  if (options.cell || !options.resume.empty() || !base::FileExists(state)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(state, ": a training is there; expected --resume=auto to go on with it, or another --output"));
+}
+
 absl::Status SaveState(const Experiment& experiment, const RunOptions& options, const GroupPose& model,
-                       const train::AdamW& optimizer, int64_t step, const std::string& path) {
+                       const train::AdamW& optimizer, int64_t step, const std::string& initial_sha256,
+                       const std::string& path) {
   std::map<std::string, at::Tensor> tensors = WeightsOf(model);
   for (const auto& [name, tensor] : optimizer.State()) tensors[kOptimizerPrefix + name] = tensor;
-  return checkpoint::WriteSafetensors(path, tensors,
-                                      {{"experiment", experiments::ResolvedText(experiment)},
-                                       {"seed", absl::StrCat(options.seed)},
-                                       {"training_step", absl::StrCat(step)}});
+  std::map<std::string, std::string> metadata = IdentityOf(experiment, options);
+  metadata["training_step"] = absl::StrCat(step);
+  if (!initial_sha256.empty()) metadata[kInitialSha256] = initial_sha256;
+  return checkpoint::WriteSafetensors(path, tensors, metadata);
 }
 
 absl::Status RestoreState(const ResumePoint& point, const GroupPose& model, train::AdamW* optimizer) {
@@ -170,23 +185,29 @@ absl::Status LoadInitial(const RunOptions& options, GroupPose* model) {
   return checkpoint::LoadIntoModule(weights, *model, load);
 }
 
-// Pretrains, or takes what an earlier start of the same run left.
+// The pretraining that an earlier start of the same run finished, into the model; false where there is none.
+absl::StatusOr<bool> TakeFinishedPretraining(const Experiment& experiment, const RunOptions& options,
+                                             GroupPose* model) {
+  const std::string path = base::JoinPath(options.output, kPretrainedFile);
+  if (options.resume.empty() || !base::FileExists(path)) return false;
+  ASSIGN_OR_RETURN(const checkpoint::TensorFile file, checkpoint::ReadSafetensors(path));
+  if (file.metadata != IdentityOf(experiment, options)) return false;
+  RETURN_IF_ERROR(LoadPretrained(file.tensors, path, model));
+  return true;
+}
+
 absl::Status StartFromPretraining(const Experiment& experiment, const RunOptions& options, RunFolder* folder,
                                   GroupPose* model) {
-  const std::string path = folder->Path(kPretrainedFile);
-  std::map<std::string, std::string> metadata = {{"experiment", experiments::ResolvedText(experiment)},
-                                                 {"seed", absl::StrCat(options.seed)}};
-  if (!options.resume.empty() && base::FileExists(path)) {
-    ASSIGN_OR_RETURN(const checkpoint::TensorFile file, checkpoint::ReadSafetensors(path));
-    if (file.metadata == metadata) return LoadPretrained(file.tensors, path, model);
-  }
   ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> people, OpenSynthetic(experiment.data().synthetic(), "train"));
   PretrainingHooks hooks;
   hooks.quiet = options.quiet;
   hooks.on_log = [folder](const train::LogRecord& record) { return folder->Log(record); };
   ASSIGN_OR_RETURN(const std::unique_ptr<GroupPose> pretrained, Pretrain(experiment, options.seed, *people, hooks));
   const std::map<std::string, at::Tensor> weights = WeightsOf(*pretrained);
-  if (!options.cell) RETURN_IF_ERROR(checkpoint::WriteSafetensors(path, weights, metadata));
+  if (!options.cell) {
+    RETURN_IF_ERROR(
+        checkpoint::WriteSafetensors(folder->Path(kPretrainedFile), weights, IdentityOf(experiment, options)));
+  }
   return LoadPretrained(weights, "pretraining", model);
 }
 
@@ -229,6 +250,8 @@ struct TrainingRun {
   const RunOptions& options;
   const Dataset& training_data;
   const Dataset& evaluation_data;
+  // SHA-256 of the file that the whole run started from, however often it was resumed; "" where there is none.
+  const std::string& initial_sha256;
   GroupPose* model;
   RunFolder* folder;
 };
@@ -245,6 +268,8 @@ absl::Status TrainSteps(const TrainingRun& run, const std::optional<ResumePoint>
   train::AdamW optimizer(run.model->Parameters(), OptimizerOf(training.optimizer()));
   if (resume.has_value()) RETURN_IF_ERROR(RestoreState(*resume, *run.model, &optimizer));
 
+  // intervals are in steps where the experiment counts steps, else in epochs
+  const int64_t unit = training.steps() > 0 ? 1 : loader.steps_per_epoch();
   train::LoopOptions loop;
   loop.first_step = resume.has_value() ? resume->step : 0;
   const int64_t total_steps = TrainingSteps(training, loader.steps_per_epoch());
@@ -252,8 +277,7 @@ absl::Status TrainSteps(const TrainingRun& run, const std::optional<ResumePoint>
   if (run.options.stop_after > 0) loop.last_step = std::min(total_steps, loop.first_step + run.options.stop_after);
   loop.steps_per_epoch = loader.steps_per_epoch();
   loop.log_interval = training.log_interval();
-  // intervals are in steps where the experiment counts steps, else in epochs
-  const int64_t unit = training.steps() > 0 ? 1 : loader.steps_per_epoch();
+  if (!run.options.cell) loop.state_interval = training.checkpoint_interval() * unit;
   const auto due = [&](int64_t interval, int64_t done) {
     return done == total_steps || (interval > 0 && done % (interval * unit) == 0);
   };
@@ -278,8 +302,8 @@ absl::Status TrainSteps(const TrainingRun& run, const std::optional<ResumePoint>
           run.folder->Path(absl::StrFormat("checkpoints/step%08d.safetensors", done)), WeightsOf(*run.model)));
     }
     if (!run.options.cell && (due(training.checkpoint_interval(), done) || done == loop.last_step)) {
-      RETURN_IF_ERROR(
-          SaveState(run.experiment, run.options, *run.model, optimizer, done, run.folder->Path(kStateFile)));
+      RETURN_IF_ERROR(SaveState(run.experiment, run.options, *run.model, optimizer, done, run.initial_sha256,
+                                run.folder->Path(kStateFile)));
     }
     return absl::OkStatus();
   };
@@ -350,17 +374,34 @@ absl::Status RunTraining(const Experiment& experiment, const RunOptions& options
                    OpenDataset(experiment.data(), options.data_root, "train"));
   ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> evaluation_data,
                    OpenDataset(experiment.data(), options.data_root, experiment.data().evaluation_split()));
+  RETURN_IF_ERROR(CheckNoRunIsLost(options));
   ASSIGN_OR_RETURN(const std::optional<ResumePoint> resume, FindResumePoint(experiment, options));
   GroupPose model(model_options);
   nn::Initialise(model, options.seed);
-  if (!options.init.empty()) RETURN_IF_ERROR(LoadInitial(options, &model));
+  std::string initial_sha256;
+  if (resume.has_value()) {
+    const auto saved = resume->file.metadata.find(kInitialSha256);
+    if (saved != resume->file.metadata.end()) initial_sha256 = saved->second;
+  } else if (!options.init.empty()) {
+    RETURN_IF_ERROR(LoadInitial(options, &model));
+    ASSIGN_OR_RETURN(initial_sha256, base::Sha256OfFile(options.init));
+  }
 
-  ASSIGN_OR_RETURN(RunFolder folder, RunFolder::Open(experiment, options, resume.has_value() ? resume->step : 0));
+  const bool pretrain = options.init.empty() && !resume.has_value() && HasPretraining(experiment);
+  bool pretrained = false;
+  if (pretrain) {
+    ASSIGN_OR_RETURN(pretrained, TakeFinishedPretraining(experiment, options, &model));
+  }
+
+  std::optional<int64_t> steps_done;
+  if (resume.has_value() || pretrained) steps_done = resume.has_value() ? resume->step : 0;
+  ASSIGN_OR_RETURN(RunFolder folder, RunFolder::Open(experiment, options, steps_done));
   CountParameters(model, &folder.metrics());
-  if (options.init.empty() && !resume.has_value() && HasPretraining(experiment)) {
+  if (pretrain && !pretrained) {
     RETURN_IF_ERROR(StartFromPretraining(experiment, options, &folder, &model));
   }
-  RETURN_IF_ERROR(TrainSteps({experiment, options, *training_data, *evaluation_data, &model, &folder}, resume));
+  RETURN_IF_ERROR(
+      TrainSteps({experiment, options, *training_data, *evaluation_data, initial_sha256, &model, &folder}, resume));
 
   if (options.cell) {
     RETURN_IF_ERROR(checkpoint::WriteSafetensors(folder.Path("checkpoint.safetensors"), WeightsOf(model)));
@@ -368,6 +409,7 @@ absl::Status RunTraining(const Experiment& experiment, const RunOptions& options
   RETURN_IF_ERROR(folder.WriteMetrics());
   experiments::Provenance provenance;
   ASSIGN_OR_RETURN(*provenance.mutable_data_sha256(), HashOf(experiment, {training_data.get(), evaluation_data.get()}));
+  if (!initial_sha256.empty()) provenance.set_initial_checkpoint_sha256(initial_sha256);
   RETURN_IF_ERROR(folder.WriteProvenance(provenance));
   return folder.WriteTimes();
 }
@@ -377,6 +419,13 @@ absl::Status RunEvaluation(const Experiment& experiment, const std::string& chec
   SetThreads(options);
   const GroupPoseOptions model_options = ModelOptions(experiment);
   RETURN_IF_ERROR(CheckScheme(model_options));
+  if (base::FileExists(base::JoinPath(options.output, "log.jsonl"))) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(options.output,
+                     ": is the folder of a training, whose metrics and results would be overwritten; "
+                     "expected another --output, such as ",
+                     base::JoinPath(options.output, "evaluation")));
+  }
   const std::string name = split.empty() ? experiment.data().evaluation_split() : split;
   ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> dataset, OpenDataset(experiment.data(), options.data_root, name));
   GroupPose model(model_options);
@@ -385,13 +434,12 @@ absl::Status RunEvaluation(const Experiment& experiment, const std::string& chec
   checkpoint::LoadOptions load;
   load.source = checkpoint;
   RETURN_IF_ERROR(checkpoint::LoadIntoModule(weights, model, load));
-  RunOptions evaluation = options;
-  evaluation.init = checkpoint;
-  ASSIGN_OR_RETURN(RunFolder folder, RunFolder::Open(experiment, evaluation));
+  ASSIGN_OR_RETURN(RunFolder folder, RunFolder::OpenForEvaluation(experiment, options));
   CountParameters(model, &folder.metrics());
   RETURN_IF_ERROR(EvaluateAndRecord(experiment, options, *dataset, name, /*step=*/0, &model, &folder));
   experiments::Provenance provenance;
   ASSIGN_OR_RETURN(*provenance.mutable_data_sha256(), HashOf(experiment, {dataset.get()}));
+  ASSIGN_OR_RETURN(*provenance.mutable_initial_checkpoint_sha256(), base::Sha256OfFile(checkpoint));
   RETURN_IF_ERROR(folder.WriteProvenance(provenance));
   return folder.WriteTimes();
 }

@@ -1,5 +1,6 @@
 #include "grouppose/config/run_folder.h"
 
+#include <ATen/Parallel.h>
 #include <sys/resource.h>
 
 #include <fstream>
@@ -82,28 +83,44 @@ RunFolder::RunFolder(const experiments::Experiment& experiment, const RunOptions
   metrics_.set_seed(options.seed);
 }
 
-absl::StatusOr<RunFolder> RunFolder::Open(const experiments::Experiment& experiment, const RunOptions& options,
-                                          int64_t log_until) {
+absl::StatusOr<RunFolder> RunFolder::OpenForEvaluation(const experiments::Experiment& experiment,
+                                                       const RunOptions& options) {
   RunFolder folder(experiment, options);
   RETURN_IF_ERROR(base::MakeDirectories(options.output));
-  if (!options.cell) RETURN_IF_ERROR(base::MakeDirectories(folder.Path("checkpoints")));
   RETURN_IF_ERROR(base::WriteFileAtomically(folder.Path("experiment.textproto"), folder.resolved_));
-  const std::string log = folder.Path("log.jsonl");
-  if (log_until > 0 && base::FileExists(log)) {
-    ASSIGN_OR_RETURN(const std::string earlier, base::ReadFile(log));
-    folder.log_ = KeptLines(earlier, log_until);
-    RETURN_IF_ERROR(folder.KeepEvaluations(log_until));
-  }
-  RETURN_IF_ERROR(base::WriteFileAtomically(log, folder.log_));
   return folder;
 }
 
-absl::Status RunFolder::KeepEvaluations(int64_t until) {
+absl::StatusOr<RunFolder> RunFolder::Open(const experiments::Experiment& experiment, const RunOptions& options,
+                                          std::optional<int64_t> steps_done) {
+  ASSIGN_OR_RETURN(RunFolder folder, OpenForEvaluation(experiment, options));
+  if (!options.cell) RETURN_IF_ERROR(base::MakeDirectories(folder.Path("checkpoints")));
+  if (steps_done.has_value()) {
+    RETURN_IF_ERROR(folder.KeepLog(*steps_done));
+    RETURN_IF_ERROR(folder.KeepMetrics(*steps_done));
+  }
+  RETURN_IF_ERROR(base::WriteFileAtomically(folder.Path("log.jsonl"), folder.log_));
+  return folder;
+}
+
+absl::Status RunFolder::KeepLog(int64_t until) {
+  if (!base::FileExists(Path("log.jsonl"))) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string earlier, base::ReadFile(Path("log.jsonl")));
+  log_ = KeptLines(earlier, until);
+  return absl::OkStatus();
+}
+
+absl::Status RunFolder::KeepMetrics(int64_t until) {
   if (!base::FileExists(Path("metrics.textproto"))) return absl::OkStatus();
   experiments::Metrics earlier;
   RETURN_IF_ERROR(experiments::ReadTextproto(Path("metrics.textproto"), &earlier));
   for (const experiments::Metrics::Evaluation& evaluation : earlier.evaluations()) {
     if (evaluation.step() <= until) *metrics_.add_evaluations() = evaluation;
+  }
+  // a run that had finished logs no further line to take these from
+  if (earlier.has_training_steps() && earlier.training_steps() <= until) {
+    metrics_.set_training_steps(earlier.training_steps());
+    metrics_.set_final_loss(earlier.final_loss());
   }
   return absl::OkStatus();
 }
@@ -141,12 +158,8 @@ absl::Status RunFolder::WriteProvenance(experiments::Provenance provenance) {
   ASSIGN_OR_RETURN(const std::string program, base::Sha256OfFile("/proc/self/exe"));
   provenance.set_program_sha256(program);
   provenance.set_torch_sha256(GROUPPOSE_TORCH_WHEEL_SHA256);
-  if (!options_.init.empty()) {
-    ASSIGN_OR_RETURN(const std::string init, base::Sha256OfFile(options_.init));
-    provenance.set_initial_checkpoint_sha256(init);
-  }
   provenance.set_instruction_set(options_.deterministic ? train::PinnedInstructionSet() : "as the machine has it");
-  provenance.set_threads(options_.deterministic ? 1 : options_.threads);
+  provenance.set_threads(at::get_num_threads());
   return experiments::WriteTextproto(Path("provenance.textproto"), provenance);
 }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,13 @@ namespace grouppose::config {
 
 class RunFolder {
  public:
-  // Makes the folder and writes experiment.textproto. `log_until` keeps the lines of an existing log of the phase
-  // "training" up to that step (a resumed run goes on there); 0 starts the log anew.
+  // Of a training: makes the folder, writes experiment.textproto and starts log.jsonl. A resumed run gives the steps
+  // that it goes on after: what an earlier start logged and measured up to there stays (at 0 its pretraining).
   static absl::StatusOr<RunFolder> Open(const experiments::Experiment& experiment, const RunOptions& options,
-                                        int64_t log_until = 0);
+                                        std::optional<int64_t> steps_done = std::nullopt);
+  // Of an evaluation: no log, no checkpoints.
+  static absl::StatusOr<RunFolder> OpenForEvaluation(const experiments::Experiment& experiment,
+                                                     const RunOptions& options);
 
   // A line of log.jsonl, on disk when this returns.
   absl::Status Log(const train::LogRecord& record);
@@ -31,7 +35,7 @@ class RunFolder {
   void AddEvaluation(const eval::Metrics& metrics, int64_t step, const std::string& split);
   absl::Status WriteMetrics();
   absl::Status WriteResults(const std::vector<eval::Detection>& detections);
-  // Completes what is known of the program and writes it.
+  // Adds what is known of experiment and program, and writes it. Data and initial checkpoint are the caller's.
   absl::Status WriteProvenance(experiments::Provenance provenance);
   absl::Status WriteTimes();
 
@@ -42,8 +46,9 @@ class RunFolder {
 
  private:
   RunFolder(const experiments::Experiment& experiment, const RunOptions& options);
-  // The evaluations of an earlier start of the run, up to the step that it goes on from.
-  absl::Status KeepEvaluations(int64_t until);
+  // What an earlier start of the run noted up to the step that it goes on from.
+  absl::Status KeepLog(int64_t until);
+  absl::Status KeepMetrics(int64_t until);
 
   RunOptions options_;
   std::string resolved_;

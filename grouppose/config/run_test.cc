@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <string>
 
 #include "base/files.h"
@@ -93,6 +94,78 @@ TEST(RunTrainingTest, AStoppedAndResumedRunEndsWithTheSameBytes) {
   EXPECT_EQ(Content(parts, "checkpoints/latest.safetensors"), Content(whole, "checkpoints/latest.safetensors"));
 }
 
+TEST(RunTrainingTest, AResumedRunRemembersWhatItStartedFrom) {
+  RunOptions pretraining = OptionsFor("origin");
+  pretraining.cell = true;
+  ASSERT_EQ(RunPretraining(Small(), pretraining), absl::OkStatus());
+  RunOptions whole = OptionsFor("whole_from_file"), parts = OptionsFor("parts_from_file");
+  whole.init = parts.init = pretraining.output + "/checkpoint.safetensors";
+  ASSERT_EQ(RunTraining(Small(), whole), absl::OkStatus());
+  EXPECT_THAT(Content(whole, "provenance.textproto"), HasSubstr("initial_checkpoint_sha256"));
+  parts.stop_after = 4;
+  ASSERT_EQ(RunTraining(Small(), parts), absl::OkStatus());
+  parts.stop_after = 0;
+  parts.init = "";
+  parts.resume = "auto";
+  ASSERT_EQ(RunTraining(Small(), parts), absl::OkStatus());
+  for (const char* file : {"provenance.textproto", "metrics.textproto", "checkpoints/latest.safetensors"}) {
+    EXPECT_EQ(Content(parts, file), Content(whole, file)) << file;
+  }
+}
+
+TEST(RunTrainingTest, AResumedRunLogsTheSameWhateverTheIntervals) {
+  // a state after step 2, in the middle of the lines of steps 1 to 3 and 4 to 6
+  const Experiment experiment = Small({"training.log_interval=3"});
+  const RunOptions whole = OptionsFor("whole_intervals");
+  ASSERT_EQ(RunTraining(experiment, whole), absl::OkStatus());
+  RunOptions parts = OptionsFor("parts_intervals");
+  parts.stop_after = 2;
+  ASSERT_EQ(RunTraining(experiment, parts), absl::OkStatus());
+  parts.stop_after = 0;
+  parts.resume = "auto";
+  ASSERT_EQ(RunTraining(experiment, parts), absl::OkStatus());
+  EXPECT_EQ(Content(parts, "log.jsonl"), Content(whole, "log.jsonl"));
+  EXPECT_EQ(Content(parts, "metrics.textproto"), Content(whole, "metrics.textproto"));
+}
+
+TEST(RunTrainingTest, ResumingAFinishedRunChangesNothing) {
+  RunOptions options = OptionsFor("finished");
+  ASSERT_EQ(RunTraining(Small(), options), absl::OkStatus());
+  const std::string metrics = Content(options, "metrics.textproto"), log = Content(options, "log.jsonl");
+  options.resume = "auto";
+  ASSERT_EQ(RunTraining(Small(), options), absl::OkStatus());
+  EXPECT_EQ(Content(options, "metrics.textproto"), metrics);
+  EXPECT_EQ(Content(options, "log.jsonl"), log);
+}
+
+TEST(RunTrainingTest, ARunKilledAfterItsPretrainingKeepsTheLogOfIt) {
+  const RunOptions whole = OptionsFor("whole_log");
+  ASSERT_EQ(RunTraining(Small(), whole), absl::OkStatus());
+  // as if it had been killed before the first state was saved
+  RunOptions killed = OptionsFor("killed");
+  ASSERT_EQ(RunTraining(Small(), killed), absl::OkStatus());
+  ASSERT_EQ(std::remove((killed.output + "/checkpoints/latest.safetensors").c_str()), 0);
+  killed.resume = "auto";
+  ASSERT_EQ(RunTraining(Small(), killed), absl::OkStatus());
+  EXPECT_EQ(Content(killed, "log.jsonl"), Content(whole, "log.jsonl"));
+  EXPECT_EQ(Content(killed, "metrics.textproto"), Content(whole, "metrics.textproto"));
+}
+
+TEST(RunTrainingTest, DoesNotOverwriteATraining) {
+  const RunOptions options = OptionsFor("twice");
+  ASSERT_EQ(RunTraining(Small(), options), absl::OkStatus());
+  const std::string log = Content(options, "log.jsonl"), metrics = Content(options, "metrics.textproto");
+  const absl::Status again = RunTraining(Small({"training.steps=4"}), options);
+  EXPECT_EQ(again.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(again.message()), HasSubstr("--resume=auto"));
+  const absl::Status evaluation =
+      RunEvaluation(Small(), options.output + "/checkpoints/latest.safetensors", "", options);
+  EXPECT_EQ(evaluation.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(evaluation.message()), HasSubstr("another --output"));
+  EXPECT_EQ(Content(options, "log.jsonl"), log);
+  EXPECT_EQ(Content(options, "metrics.textproto"), metrics);
+}
+
 TEST(RunTrainingTest, ResumingAnotherExperimentIsRefused) {
   RunOptions options = OptionsFor("other");
   options.stop_after = 2;
@@ -145,6 +218,8 @@ TEST(RunEvaluationTest, FindsAgainWhatTrainingFound) {
   ASSERT_EQ(RunEvaluation(Small(), training.output + "/checkpoints/step00000006.safetensors", "", evaluation),
             absl::OkStatus());
   EXPECT_EQ(Content(evaluation, "results.json"), Content(training, "results.json"));
+  EXPECT_FALSE(base::FileExists(evaluation.output + "/log.jsonl")) << "nothing was trained";
+  EXPECT_FALSE(base::FileExists(evaluation.output + "/checkpoints"));
 }
 
 }  // namespace

@@ -7,8 +7,11 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <stdexcept>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace grouppose::train {
 namespace {
@@ -20,9 +23,17 @@ constexpr std::pair<const char*, const char*> kPinned[] = {
     {"OMP_NUM_THREADS", "1"},        {"ONEDNN_MAX_CPU_ISA", "AVX2"},
 };
 
+// What this process was started with, program name first.
+std::vector<std::string> OwnArguments() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> arguments;
+  for (std::string argument; std::getline(file, argument, '\0');) arguments.push_back(argument);
+  return arguments;
+}
+
 }  // namespace
 
-void PinEnvironment(char** argv) {
+void PinEnvironment() {
   bool pinned = true;
   for (const auto& [name, value] : kPinned) {
     const char* found = std::getenv(name);
@@ -31,7 +42,11 @@ void PinEnvironment(char** argv) {
     ::setenv(name, value, /*overwrite=*/1);
   }
   if (pinned) return;
-  ::execv("/proc/self/exe", argv);
+  std::vector<std::string> arguments = OwnArguments();
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  ::execv("/proc/self/exe", argv.data());
   throw std::runtime_error(std::string("cannot start again with a pinned environment: ") + std::strerror(errno));
 }
 

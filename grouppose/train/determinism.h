@@ -7,9 +7,10 @@
 namespace grouppose::train {
 
 // Libraries read their limits from the environment, some of it before main. Where it differs from what a reproducible
-// run needs (AVX2 kernels in ATen, oneDNN and MKL; one OpenMP thread), the program starts itself again with it.
-// Call first in main. Returns only in a process whose environment is pinned.
-void PinEnvironment(char** argv);
+// run needs (AVX2 kernels in ATen, oneDNN and MKL; one OpenMP thread), the program starts itself again with it, with
+// the arguments that it was started with. Returns only in a process whose environment is pinned; call it before
+// anything is read, written or printed, for that would happen twice.
+void PinEnvironment();
 
 // One intra-op thread, deterministic algorithms (an operator without one throws), no cuDNN benchmarking.
 void UseDeterministicAlgorithms();

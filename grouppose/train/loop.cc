@@ -37,6 +37,20 @@ class Window {
   int64_t steps_ = 0;
 };
 
+// "nan", and the part of the loss that it comes from where one is not finite itself.
+absl::Status NotFinite(const StepLoss& loss, double total) {
+  std::string message = absl::StrCat("the loss is not finite: ", total);
+  for (const auto& [name, value] : loss.values) {
+    if (!std::isfinite(value)) return absl::InternalError(absl::StrCat(message, ", ", name, " is ", value));
+  }
+  return absl::InternalError(message);
+}
+
+bool EndsALine(const LoopOptions& options, int64_t done) {
+  return done % options.log_interval == 0 || done == options.last_step ||
+         (options.state_interval > 0 && done % options.state_interval == 0);
+}
+
 absl::Status AtStep(const LoopOptions& options, int64_t step, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(options.phase, ", step ", step + 1, " of ", options.last_step, ": ",
                                                   std::string(status.message())));
@@ -54,9 +68,7 @@ absl::Status RunLoop(const LoopOptions& options, const ScheduleOptions& schedule
     absl::StatusOr<StepLoss> loss = loss_of_step(step);
     if (!loss.ok()) return AtStep(options, step, loss.status());
     const double total = loss->total.item<double>();
-    if (!std::isfinite(total)) {
-      return AtStep(options, step, absl::InternalError(absl::StrCat("the loss is not finite (", total, ")")));
-    }
+    if (!std::isfinite(total)) return AtStep(options, step, NotFinite(*loss, total));
     // backward and update
     loss->total.backward();
     const double factor = LearningRateFactor(schedule, step, epoch);
@@ -66,7 +78,7 @@ absl::Status RunLoop(const LoopOptions& options, const ScheduleOptions& schedule
     // tell
     const int64_t done = step + 1;
     if (hooks.on_progress) hooks.on_progress(done, absl::StrFormat("loss %.4f", total));
-    if (hooks.on_log && (done % options.log_interval == 0 || done == options.last_step)) {
+    if (hooks.on_log && EndsALine(options, done)) {
       LogRecord record;
       record.phase = options.phase;
       record.step = done;

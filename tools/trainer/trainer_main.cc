@@ -1,5 +1,8 @@
 // The program of one cell of a study: `trainer pretrain|train FLAGS`. It links one attention scheme, runs with one
 // thread and writes the same bytes every time.
+#include <string>
+#include <vector>
+
 #include "base/flags.h"
 #include "base/status.h"
 #include "experiments/experiment.h"
@@ -29,6 +32,7 @@ absl::Status Run(const std::vector<std::string>& arguments) {
   if (words.size() != 1 || (words[0] != "pretrain" && words[0] != "train")) {
     return absl::InvalidArgumentError("expected one word, pretrain or train, before the flags");
   }
+  if (seed < 0) return absl::InvalidArgumentError("--seed: expected 0 or more, found " + std::to_string(seed));
   options.seed = static_cast<uint64_t>(seed);
   options.deterministic = true;
   options.cell = true;
@@ -41,7 +45,7 @@ absl::Status Run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   return base::RunMain("trainer", [&] {
-    grouppose::train::PinEnvironment(argv);
+    grouppose::train::PinEnvironment();
     return Run(base::Arguments(argc, argv));
   });
 }
