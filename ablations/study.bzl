@@ -35,7 +35,8 @@ CellInfo = provider(
     },
 )
 
-# The same bytes every time: one thread, one instruction set, whatever the machine has.
+# The same bytes every time: one thread, one instruction set, whatever the machine has. The trainer pins the same
+# (grouppose/train/determinism.cc) wherever it runs; given here, it need not start itself a second time.
 _PINNED = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "MKL_CBWR": "AVX2",
