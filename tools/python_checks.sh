@@ -98,16 +98,32 @@ equals_pycocotools_on_mutations() {
     "$folder"/coco_{crowd,area_boundaries,all_scores_equal}
 }
 
-# What training wrote into metrics.textproto is what pycocotools says of its results.json.
+# Builds grouppose and prints where it is; its messages go to stderr.
+grouppose() {
+  ./bazelw build --noshow_progress //tools:grouppose >&2 && echo "$(./bazelw info bazel-bin 2> /dev/null)/tools/grouppose"
+}
+
+# What training wrote into metrics.textproto is what pycocotools says of its results.json; the images that `dataset
+# synthesize` draws have the annotations that training was measured against.
 equals_pycocotools_after_training() {
-  local program bin settings=(--experiment=experiments/smoke.textproto --set training.steps=30)
-  ./bazelw build --noshow_progress //tools:grouppose || return 1
-  bin=$(./bazelw info bazel-bin 2> /dev/null)
-  program=$bin/tools/grouppose
-  "$program" dataset synthesize "${settings[@]}" --output="$work/people" &&
-    "$program" train "${settings[@]}" --output="$work/run" --quiet &&
+  local program settings=(--experiment=experiments/smoke.textproto --set training.steps=30)
+  program=$(grouppose) || return 1
+  "$program" train "${settings[@]}" --output="$work/run" --quiet --threads=1 &&
+    "$program" dataset synthesize "${settings[@]}" --output="$work/people" &&
+    "$python" tools/python/run_results_check.py --run="$work/run" --gt="$work/run/ground_truth.json" &&
     "$python" tools/python/run_results_check.py --run="$work/run" \
       --gt="$work/people/annotations/person_keypoints_val2017.json"
+}
+
+# The same of real photos: a few steps on 24 of them.
+equals_pycocotools_after_photos() {
+  needs_test_data && return 77
+  local program
+  program=$(grouppose) || return 1
+  "$program" train --experiment=experiments/overfit_coco24.textproto --data="$GROUPPOSE_TEST_DATA/data/coco_mini" \
+    --set training.steps=60 --set pretraining.heatmap.steps=100 --set pretraining.stage_one.steps=100 \
+    --output="$work/photos" --quiet --threads=1 &&
+    "$python" tools/python/run_results_check.py --run="$work/photos" --gt="$work/photos/ground_truth.json"
 }
 
 if ! python=$(environment); then
@@ -118,5 +134,6 @@ fi
 check environment versions
 check pose_eval.coco_large equals_pycocotools coco_large
 check pose_eval.mutations equals_pycocotools_on_mutations
-check grouppose.results equals_pycocotools_after_training
+check grouppose.synthetic equals_pycocotools_after_training
+check grouppose.photos equals_pycocotools_after_photos
 finish

@@ -220,6 +220,11 @@ LoaderOptions LoaderOf(const Experiment& experiment, int64_t batch_size, uint64_
   return options;
 }
 
+// Whether the evaluated images are those of a file that the user has: not drawn, and not a part of the training images.
+bool IsAnnotationFile(const experiments::Data& data, const std::string& split) {
+  return data.source() == experiments::Data::COCO && split == "val";
+}
+
 // Evaluates, shows the result on stderr and notes it.
 absl::Status EvaluateAndRecord(const Experiment& experiment, const RunOptions& options, const Dataset& dataset,
                                const std::string& split, int64_t step, GroupPose* model, RunFolder* folder) {
@@ -240,7 +245,11 @@ absl::Status EvaluateAndRecord(const Experiment& experiment, const RunOptions& o
   }
   folder->AddEvaluation(evaluation.metrics, step, split);
   folder->AddEvaluationSeconds(CpuSeconds() - start);
-  if (!options.cell) RETURN_IF_ERROR(folder->WriteResults(evaluation.detections));
+  if (!options.cell) {
+    RETURN_IF_ERROR(folder->WriteResults(evaluation.detections));
+    // so that results.json can be scored by any other program
+    if (!IsAnnotationFile(experiment.data(), split)) RETURN_IF_ERROR(folder->WriteGroundTruth(dataset.ground_truth()));
+  }
   return folder->WriteMetrics();
 }
 

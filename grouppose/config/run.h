@@ -7,6 +7,7 @@
 //   log.jsonl              a line every log interval: phase, step, loss, its parts, learning rate, gradient norm
 //   metrics.textproto      evaluations, counts of parameters and attention pairs
 //   results.json           COCO results of the last evaluation
+//   ground_truth.json      what they were measured against, where that is no file of the user (drawn or filtered)
 //   times.textproto        seconds; the only file that differs between two equal runs
 //   checkpoints/           weights (safetensors) and, in latest.safetensors, the optimiser's state
 #ifndef GROUPPOSE_CONFIG_RUN_H_

@@ -152,6 +152,10 @@ absl::Status RunFolder::WriteResults(const std::vector<eval::Detection>& detecti
   return eval::WriteDetections(Path("results.json"), detections);
 }
 
+absl::Status RunFolder::WriteGroundTruth(const eval::Dataset& ground_truth) {
+  return eval::WriteDataset(Path("ground_truth.json"), ground_truth);
+}
+
 absl::Status RunFolder::WriteProvenance(experiments::Provenance provenance) {
   provenance.set_experiment_sha256(base::Sha256(resolved_));
   provenance.set_seed(options_.seed);

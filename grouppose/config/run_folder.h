@@ -35,6 +35,8 @@ class RunFolder {
   void AddEvaluation(const eval::Metrics& metrics, int64_t step, const std::string& split);
   absl::Status WriteMetrics();
   absl::Status WriteResults(const std::vector<eval::Detection>& detections);
+  // The annotations that results.json is measured against, in COCO's format.
+  absl::Status WriteGroundTruth(const eval::Dataset& ground_truth);
   // Adds what is known of experiment and program, and writes it. Data and initial checkpoint are the caller's.
   absl::Status WriteProvenance(experiments::Provenance provenance);
   absl::Status WriteTimes();

@@ -56,8 +56,9 @@ TEST(RunTrainingTest, LeavesItsFilesAndTheSameBytesTwice) {
   const RunOptions first = OptionsFor("first"), second = OptionsFor("second");
   ASSERT_EQ(RunTraining(Small(), first), absl::OkStatus());
   ASSERT_EQ(RunTraining(Small(), second), absl::OkStatus());
-  for (const char* file : {"experiment.textproto", "provenance.textproto", "metrics.textproto", "log.jsonl",
-                           "results.json", "checkpoints/latest.safetensors", "checkpoints/step00000006.safetensors"}) {
+  for (const char* file :
+       {"experiment.textproto", "provenance.textproto", "metrics.textproto", "log.jsonl", "results.json",
+        "ground_truth.json", "checkpoints/latest.safetensors", "checkpoints/step00000006.safetensors"}) {
     EXPECT_EQ(Content(first, file), Content(second, file)) << file;
     EXPECT_NE(Content(first, file), "") << file;
   }
