@@ -32,6 +32,7 @@ GroupPoseOptions ModelOptions(const experiments::Experiment& experiment) {
   transformer.num_queries = model.num_queries();
   transformer.num_keypoints = model.num_body_points();
   transformer.num_classes = model.num_classes();
+  transformer.position_temperature = model.position_temperature();
   transformer.attention_scheme = experiments::Model::SelfAttention_Name(model.self_attention());
   transformer.instance_query = model.instance_query() == experiments::Model::EMBEDDING
                                    ? InstanceQuery::kEmbedding

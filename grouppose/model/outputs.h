@@ -8,7 +8,7 @@
 
 namespace grouppose {
 
-// N instances, K keypoints, coordinates normalised by the padded-free image size.
+// N instances, K keypoints, coordinates normalised by the size of the image without its padding.
 struct PosePrediction {
   at::Tensor logits;     // [batch, N, classes]; a person is class 1
   at::Tensor keypoints;  // [batch, N, 3K]: x1 y1 ... xK yK, then K visibilities; of the encoder [batch, N, 2K]

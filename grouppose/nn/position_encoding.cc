@@ -13,8 +13,7 @@ namespace grouppose::nn {
 namespace {
 
 constexpr double kTwoPi = 6.283185307179586;
-// DETR's 10000 serves sentences of unknown length; Group Pose takes 20 for positions on a normalised axis.
-constexpr double kPixelTemperature = 20;
+// Vaswani's value, which the official code keeps for points.
 constexpr double kPointTemperature = 10000;
 // keeps the normalisation finite for a level that is padding alone
 constexpr double kLengthEpsilon = 1e-6;
@@ -42,14 +41,14 @@ void CheckChannels(int64_t channels) {
 
 }  // namespace
 
-at::Tensor PixelPositionEncoding(const at::Tensor& padding_mask, int64_t channels) {
+at::Tensor PixelPositionEncoding(const at::Tensor& padding_mask, int64_t channels, double temperature) {
   CheckChannels(channels);
   GROUPPOSE_CHECK(padding_mask.dim() == 3, "the mask is [batch, height, width], got ", padding_mask.sizes());
   const at::Tensor inside = padding_mask.logical_not();
   at::Tensor y = inside.cumsum(1, at::kFloat), x = inside.cumsum(2, at::kFloat);
   y = y / (y.narrow(1, y.size(1) - 1, 1) + kLengthEpsilon) * kTwoPi;
   x = x / (x.narrow(2, x.size(2) - 1, 1) + kLengthEpsilon) * kTwoPi;
-  const at::Tensor wavelengths = Wavelengths(channels / 2, kPixelTemperature, y);
+  const at::Tensor wavelengths = Wavelengths(channels / 2, temperature, y);
   return at::cat({SineAndCosine(y, wavelengths), SineAndCosine(x, wavelengths)}, -1).flatten(1, 2);
 }
 

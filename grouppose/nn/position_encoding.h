@@ -10,9 +10,10 @@
 namespace grouppose::nn {
 
 // The encoding of every pixel of a level: half of the channels for y, then half for x. Positions count the unpadded
-// pixels, from 1, and are normalised to (0, 2 pi]; temperature 20.
+// pixels, from 1, and are normalised to (0, 2 pi]; the wavelengths are temperature^(2i / n), i = 0 ... n / 2 - 1, n =
+// channels / 2.
 //   padding_mask [batch, height, width] bool, true on padding -> [batch, height * width, channels], rows one by one.
-at::Tensor PixelPositionEncoding(const at::Tensor& padding_mask, int64_t channels);
+at::Tensor PixelPositionEncoding(const at::Tensor& padding_mask, int64_t channels, double temperature);
 
 // The encoding of points: half of the channels for y, then half for x; temperature 10000, one turn per unit.
 //   points [..., 2] (x, y) -> [..., channels]

@@ -16,20 +16,22 @@ TEST(PixelPositionEncoding, EqualsTheOfficialOne) {
   SKIP_WITHOUT_TEST_DATA();
   const testing::Fixture fixture("mod_position_encoding");
   const at::Tensor expected = fixture.Get("pos").flatten(2).transpose(1, 2);
-  EXPECT_TRUE(testing::Near(PixelPositionEncoding(fixture.Get("mask"), 256), expected, fixture.Number("tol")));
+  EXPECT_TRUE(testing::Near(PixelPositionEncoding(fixture.Get("mask"), 256, 20), expected, fixture.Number("tol")));
 }
 
-// The formula written out, for a hidden size that is not the official one.
+// The formula written out, for a hidden size and a temperature that are not the official ones.
 TEST(PixelPositionEncoding, FollowsTheFormulaForOtherSizes) {
   constexpr int64_t kHeight = 3, kWidth = 5, kChannels = 12;
-  const at::Tensor encoding = PixelPositionEncoding(at::zeros({1, kHeight, kWidth}, at::kBool), kChannels);
+  constexpr double kTemperature = 7;
+  const at::Tensor encoding =
+      PixelPositionEncoding(at::zeros({1, kHeight, kWidth}, at::kBool), kChannels, kTemperature);
   ASSERT_EQ(encoding.sizes(), (at::IntArrayRef{1, kHeight * kWidth, kChannels}));
   for (int64_t row = 0; row < kHeight; ++row) {
     for (int64_t column = 0; column < kWidth; ++column) {
       for (int64_t channel = 0; channel < kChannels; ++channel) {
         const double share = channel < kChannels / 2 ? (row + 1) / (kHeight + 1e-6) : (column + 1) / (kWidth + 1e-6);
         const int64_t within = channel % (kChannels / 2);
-        const double wavelength = std::pow(20.0, 2.0 * (within / 2) / (kChannels / 2));
+        const double wavelength = std::pow(kTemperature, 2.0 * (within / 2) / (kChannels / 2));
         const double angle = 6.283185307179586 * share / wavelength;
         EXPECT_NEAR(encoding[0][row * kWidth + column][channel].item<float>(),
                     within % 2 == 0 ? std::sin(angle) : std::cos(angle), 2e-6)
@@ -40,12 +42,12 @@ TEST(PixelPositionEncoding, FollowsTheFormulaForOtherSizes) {
 }
 
 TEST(PixelPositionEncoding, IsFiniteWhereAllIsPadding) {
-  const at::Tensor encoding = PixelPositionEncoding(at::full({1, 2, 2}, true, at::kBool), 8);
+  const at::Tensor encoding = PixelPositionEncoding(at::full({1, 2, 2}, true, at::kBool), 8, 20);
   EXPECT_TRUE(encoding.isfinite().all().item<bool>());
 }
 
 TEST(PixelPositionEncoding, RefusesChannelsThatDoNotDivide) {
-  EXPECT_THROW(PixelPositionEncoding(at::zeros({1, 2, 2}, at::kBool), 6), base::CheckError);
+  EXPECT_THROW(PixelPositionEncoding(at::zeros({1, 2, 2}, at::kBool), 6, 20), base::CheckError);
 }
 
 TEST(PointPositionEncoding, EqualsTheOfficialOne) {

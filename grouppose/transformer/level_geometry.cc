@@ -46,13 +46,13 @@ at::Tensor FlattenMasks(const std::vector<at::Tensor>& masks) {
 }
 
 at::Tensor Positions(const LevelSizes& sizes, const std::vector<at::Tensor>& masks, int64_t hidden_dim,
-                     const at::TensorOptions& options) {
+                     double temperature, const at::TensorOptions& options) {
   std::vector<at::Tensor> positions;
   for (size_t level = 0; level < sizes.size(); ++level) {
     const at::Tensor mask = masks.empty()
                                 ? at::zeros({1, sizes[level].first, sizes[level].second}, options.dtype(at::kBool))
                                 : masks[level];
-    positions.push_back(nn::PixelPositionEncoding(mask, hidden_dim));
+    positions.push_back(nn::PixelPositionEncoding(mask, hidden_dim, temperature));
   }
   return at::cat(positions, 1);
 }
@@ -115,7 +115,7 @@ Proposals EncoderProposals(const LevelSizes& sizes, const std::vector<at::Tensor
 }
 
 LevelGeometry MakeLevelGeometry(const LevelSizes& sizes, const std::vector<at::Tensor>& masks, int64_t hidden_dim,
-                                const at::TensorOptions& options) {
+                                double position_temperature, const at::TensorOptions& options) {
   GROUPPOSE_CHECK(masks.empty() || masks.size() == sizes.size(), masks.size(), " masks for ", sizes.size(), " levels");
   const at::NoGradGuard no_grad;
   LevelGeometry geometry;
@@ -125,7 +125,7 @@ LevelGeometry MakeLevelGeometry(const LevelSizes& sizes, const std::vector<at::T
     geometry.padding_mask = FlattenMasks(masks);
     geometry.valid_ratios = ValidRatios(masks);
   }
-  geometry.positions = Positions(sizes, masks, hidden_dim, options);
+  geometry.positions = Positions(sizes, masks, hidden_dim, position_temperature, options);
   geometry.reference_points = EncoderReferencePoints(sizes, geometry.valid_ratios, options);
   geometry.proposals = EncoderProposals(sizes, masks, options);
   geometry.any_invalid = geometry.proposals.invalid.any().item<bool>();

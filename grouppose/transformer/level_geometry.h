@@ -37,9 +37,10 @@ struct LevelGeometry {
   bool any_invalid = false;  // any of proposals.invalid
 };
 
-// `masks`: one [batch, height, width] bool a level, true on padding; empty where nothing is padded.
+// `masks`: one [batch, height, width] bool a level, true on padding; empty where nothing is padded. `hidden_dim` and
+// `position_temperature` are those of TransformerOptions.
 LevelGeometry MakeLevelGeometry(const LevelSizes& sizes, const std::vector<at::Tensor>& masks, int64_t hidden_dim,
-                                const at::TensorOptions& options);
+                                double position_temperature, const at::TensorOptions& options);
 
 // The pieces, for tests. `ratios` may be undefined.
 at::Tensor ValidRatios(const std::vector<at::Tensor>& masks);

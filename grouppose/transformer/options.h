@@ -25,6 +25,9 @@ struct TransformerOptions {
   int64_t num_queries = 100;   // N, instances
   int64_t num_keypoints = 17;  // K
   int64_t num_classes = 2;     // a person is class 1
+  // Of the sine encoding of pixels. DETR's 10000 is for sentences of unknown length; Group Pose takes 20 for positions
+  // on a normalised axis.
+  double position_temperature = 20;
   std::string attention_scheme = "GROUP";
   InstanceQuery instance_query = InstanceQuery::kEmbedding;
 };

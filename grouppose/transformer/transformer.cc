@@ -26,10 +26,12 @@ std::shared_ptr<const LevelGeometry> Transformer::Geometry(const std::vector<at:
   for (const at::Tensor& level : levels) sizes.emplace_back(level.size(2), level.size(3));
   const at::TensorOptions options = levels[0].options();
   if (!masks.empty()) {
-    return std::make_shared<LevelGeometry>(MakeLevelGeometry(sizes, masks, options_.hidden_dim, options));
+    return std::make_shared<LevelGeometry>(
+        MakeLevelGeometry(sizes, masks, options_.hidden_dim, options_.position_temperature, options));
   }
   if (unpadded_ == nullptr || unpadded_->sizes != sizes || unpadded_->positions.device() != levels[0].device()) {
-    unpadded_ = std::make_shared<LevelGeometry>(MakeLevelGeometry(sizes, {}, options_.hidden_dim, options));
+    unpadded_ = std::make_shared<LevelGeometry>(
+        MakeLevelGeometry(sizes, {}, options_.hidden_dim, options_.position_temperature, options));
   }
   return unpadded_;
 }

@@ -2,12 +2,15 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "grouppose/nn/position_encoding.h"
 #include "grouppose/testing/fixtures.h"
 
 namespace grouppose {
@@ -112,6 +115,22 @@ TEST(Transformer, InstanceTokensCanCarryTheSelectedMemory) {
   EXPECT_TRUE(Near(KeypointTokens(control_tokens), KeypointTokens(tokens), 0));
   EXPECT_TRUE(Near(tokens[0][0][0], tokens[1][2][0], 0));
   EXPECT_TRUE(Near(control_tokens.select(2, 0), tokens.select(2, 0) + selected.memory, 1e-6));
+}
+
+TEST(Transformer, TheTemperatureReachesThePositions) {
+  const at::NoGradGuard no_grad;
+  TransformerOptions options = TinyOptions();
+  options.position_temperature = 7;
+  WithHeads model(options);
+  testing::FillByRecipe(*model.transformer, 2, "transformer.");
+  const at::Tensor masks[] = {at::zeros({2, 5, 4}, at::kBool), at::zeros({2, 3, 2}, at::kBool)};
+  const at::Tensor expected = at::cat({nn::PixelPositionEncoding(masks[0].narrow(0, 0, 1), 16, 7),
+                                       nn::PixelPositionEncoding(masks[1].narrow(0, 0, 1), 16, 7)},
+                                      1);
+  // with and without masks
+  EXPECT_TRUE(model.transformer->Encode(TinyLevels(16), {}).geometry->positions.equal(expected));
+  const Memory masked = model.transformer->Encode(TinyLevels(16), {masks[0], masks[1]});
+  EXPECT_TRUE(masked.geometry->positions.equal(expected.expand({2, -1, -1})));
 }
 
 TEST(Transformer, StageOneAloneHasNoDecoderParameters) {
