@@ -26,9 +26,9 @@ LoaderOptions LoaderOf(const experiments::Experiment& experiment, int64_t batch_
   return options;
 }
 
-absl::Status RunPhase(const std::string& phase, int64_t steps, double learning_rate, int64_t log_interval,
-                      const experiments::Experiment& experiment, const std::vector<nn::NamedTensor>& parameters,
-                      const PretrainingHooks& hooks,
+absl::Status RunPhase(const std::string& phase, uint64_t seed, int64_t steps, double learning_rate,
+                      int64_t log_interval, const experiments::Experiment& experiment,
+                      const std::vector<nn::NamedTensor>& parameters, const PretrainingHooks& hooks,
                       const std::function<absl::StatusOr<train::StepLoss>(int64_t)>& loss_of_step) {
   train::AdamW optimizer(parameters, PretrainingOptimizerOf(experiment.training().optimizer(), learning_rate));
   train::ScheduleOptions schedule;
@@ -39,6 +39,7 @@ absl::Status RunPhase(const std::string& phase, int64_t steps, double learning_r
   loop.phase = phase;
   loop.last_step = steps;
   loop.log_interval = log_interval;
+  loop.seed = seed;
   base::ProgressOptions progress_options;
   if (hooks.quiet) progress_options.style = base::ProgressOptions::kQuiet;
   base::Progress progress(phase, steps, progress_options);
@@ -60,8 +61,8 @@ absl::Status TrainHeatmaps(const experiments::Experiment& experiment, uint64_t s
   std::vector<nn::NamedTensor> parameters = head.Parameters();
   for (nn::NamedTensor& named : model->backbone().Parameters()) parameters.push_back(std::move(named));
   TrainingLoader loader(&people, LoaderOf(experiment, heatmap.batch_size(), seed));
-  return RunPhase("heatmap", heatmap.steps(), heatmap.learning_rate(), experiment.training().log_interval(), experiment,
-                  parameters, hooks, [&](int64_t step) -> absl::StatusOr<train::StepLoss> {
+  return RunPhase("heatmap", seed, heatmap.steps(), heatmap.learning_rate(), experiment.training().log_interval(),
+                  experiment, parameters, hooks, [&](int64_t step) -> absl::StatusOr<train::StepLoss> {
                     ASSIGN_OR_RETURN(const Batch batch, loader.Get(step));
                     train::StepLoss loss;
                     loss.total = train::HeatmapLoss(head.Forward(model->Features(batch.images)), batch.targets,
@@ -76,8 +77,8 @@ absl::Status TrainStageOne(const experiments::Experiment& experiment, uint64_t s
   if (stage.steps() == 0) return absl::OkStatus();
   const loss::CriterionOptions criterion = CriterionOf(experiment, people.description());
   TrainingLoader loader(&people, LoaderOf(experiment, stage.batch_size(), seed));
-  return RunPhase("stage one", stage.steps(), stage.learning_rate(), experiment.training().log_interval(), experiment,
-                  model->Parameters(), hooks, [&](int64_t step) -> absl::StatusOr<train::StepLoss> {
+  return RunPhase("stage one", seed, stage.steps(), stage.learning_rate(), experiment.training().log_interval(),
+                  experiment, model->Parameters(), hooks, [&](int64_t step) -> absl::StatusOr<train::StepLoss> {
                     ASSIGN_OR_RETURN(const Batch batch, loader.Get(step));
                     const ModelOutputs outputs = model->Forward(batch.images, batch.padding_mask);
                     ASSIGN_OR_RETURN(loss::Losses losses,

@@ -286,6 +286,7 @@ absl::Status TrainSteps(const TrainingRun& run, const std::optional<ResumePoint>
   if (run.options.stop_after > 0) loop.last_step = std::min(total_steps, loop.first_step + run.options.stop_after);
   loop.steps_per_epoch = loader.steps_per_epoch();
   loop.log_interval = training.log_interval();
+  loop.seed = run.options.seed;
   if (!run.options.cell) loop.state_interval = training.checkpoint_interval() * unit;
   const auto due = [&](int64_t interval, int64_t done) {
     return done == total_steps || (interval > 0 && done % (interval * unit) == 0);

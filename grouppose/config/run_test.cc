@@ -70,6 +70,23 @@ TEST(RunTrainingTest, LeavesItsFilesAndTheSameBytesTwice) {
   EXPECT_EQ(metrics.evaluations(1).images(), 4);
 }
 
+TEST(RunTrainingTest, WithDropoutTooTheBytesAreTheSameWholeOrInParts) {
+  const Experiment experiment = Small({"model.dropout=0.25"});
+  const RunOptions whole = OptionsFor("dropout_whole"), again = OptionsFor("dropout_again");
+  RunOptions parts = OptionsFor("dropout_parts");
+  ASSERT_EQ(RunTraining(experiment, whole), absl::OkStatus());
+  ASSERT_EQ(RunTraining(experiment, again), absl::OkStatus());
+  parts.stop_after = 3;
+  ASSERT_EQ(RunTraining(experiment, parts), absl::OkStatus());
+  parts.stop_after = 0;
+  parts.resume = "auto";
+  ASSERT_EQ(RunTraining(experiment, parts), absl::OkStatus());
+  for (const char* file : {"log.jsonl", "metrics.textproto", "checkpoints/latest.safetensors"}) {
+    EXPECT_EQ(Content(again, file), Content(whole, file)) << file;
+    EXPECT_EQ(Content(parts, file), Content(whole, file)) << file;
+  }
+}
+
 TEST(RunTrainingTest, AnotherSeedIsAnotherRun) {
   const RunOptions first = OptionsFor("seed_7");
   RunOptions second = OptionsFor("seed_8");

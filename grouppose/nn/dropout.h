@@ -8,7 +8,7 @@ namespace grouppose::nn {
 
 // Zeroes each element with `probability` and scales the others by 1 / (1 - probability). The identity, without a copy,
 // where the probability is 0 (the published configurations) or `training` is false. It draws from torch's default
-// generator: a training loop that wants addressed randomness seeds that generator at every step.
+// generator: train/loop.h seeds it at every step.
 at::Tensor Dropout(const at::Tensor& input, double probability, bool training);
 
 }  // namespace grouppose::nn

@@ -1,9 +1,12 @@
 #include "grouppose/train/loop.h"
 
+#include <ATen/Context.h>
+
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/random.h"
 #include "base/status.h"
 
 namespace grouppose::train {
@@ -65,6 +68,7 @@ absl::Status RunLoop(const LoopOptions& options, const ScheduleOptions& schedule
     const int64_t epoch = options.steps_per_epoch > 0 ? step / options.steps_per_epoch : 0;
     // forward
     optimizer->ZeroGradients();
+    at::manual_seed(base::RandomStream(options.phase, {options.seed}).Bits(step));
     absl::StatusOr<StepLoss> loss = loss_of_step(step);
     if (!loss.ok()) return AtStep(options, step, loss.status());
     const double total = loss->total.item<double>();

@@ -46,6 +46,8 @@ struct LoopOptions {
   int64_t last_step = 0;
   int64_t steps_per_epoch = 0;  // 0: epochs are not counted
   int64_t log_interval = 50;
+  // Names the run: what torch draws in a step (dropout) depends on this, the phase and the step alone.
+  uint64_t seed = 0;
   // Steps between the states that are saved; 0: none. A line of the log ends there too: a mean over steps on both sides
   // of a saved state could not be taken again by a run that goes on from it.
   int64_t state_interval = 0;
