@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "grouppose/attention/scheme.h"
 #include "grouppose/testing/fixtures.h"
 
 namespace grouppose {
@@ -134,6 +135,30 @@ TEST_P(TinyModel, PaddedMemoryIsNotRead) {
   const at::Tensor expected = final_pose();
   for (size_t i = 0; i < levels.size(); ++i) levels[i] = levels[i] + masks[i].unsqueeze(1) * 100;
   EXPECT_TRUE(Near(final_pose(), expected, 0));
+}
+
+// Dropout reaches every station while training and none outside it.
+TEST_P(TinyModel, DropsOutWhileTrainingAlone) {
+  const at::NoGradGuard no_grad;
+  GroupPoseOptions options = TinyOptions(GetParam());
+  GroupPose plain(options);
+  options.transformer.dropout = 0.3;
+  GroupPose dropping(options);
+  for (GroupPose* model : {&plain, &dropping}) testing::FillByRecipe(*model, 3);
+  const at::Tensor expected = plain.Forward(Images(2), {}).final.keypoints;
+  EXPECT_FALSE(dropping.Forward(Images(2), {}).final.keypoints.equal(expected));
+  dropping.SetTraining(false);
+  EXPECT_TRUE(dropping.Forward(Images(2), {}).final.keypoints.equal(expected));
+
+  // the scheme's block has two places to drop: attention weights and the sub-layer's output
+  const auto factory = FindAttentionScheme(GetParam());
+  ASSERT_TRUE(factory.ok());
+  const auto scheme = (*factory)({64, 4, 0.3});
+  testing::FillByRecipe(*scheme, 3);
+  const at::Tensor tokens = RecipeTensor("tokens", {2, 5, 4, 64}, 1);
+  EXPECT_FALSE(scheme->Forward(tokens).equal(scheme->Forward(tokens)));
+  scheme->SetTraining(false);
+  EXPECT_TRUE(scheme->Forward(tokens).equal(scheme->Forward(tokens)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Schemes, TinyModel, ::testing::Values("FULL", "GROUP"));
