@@ -49,11 +49,6 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenDataset(const experiments::Data& da
   return std::unique_ptr<Dataset>(std::move(dataset));
 }
 
-TransformOptions TransformsFor(const experiments::Data& data) {
-  if (data.source() == experiments::Data::SYNTHETIC) return SyntheticTransforms(data.augmentation());
-  return TransformsOf(data.augmentation());
-}
-
 absl::StatusOr<std::string> DataSha256(const Dataset& dataset, bool with_pixels) {
   std::string hashes = base::Sha256(eval::FormatDataset(dataset.ground_truth()));
   for (int64_t index = 0; with_pixels && index < dataset.size(); ++index) {

@@ -8,7 +8,6 @@
 #include "absl/status/statusor.h"
 #include "experiments/experiment.pb.h"
 #include "grouppose/data/dataset.h"
-#include "grouppose/data/transforms.h"
 
 namespace grouppose::config {
 
@@ -19,8 +18,6 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenDataset(const experiments::Data& da
 // Synthetic people whatever data.source says: what pretraining uses.
 absl::StatusOr<std::unique_ptr<Dataset>> OpenSynthetic(const experiments::SyntheticPeople& synthetic,
                                                        const std::string& split);
-
-TransformOptions TransformsFor(const experiments::Data& data);
 
 // SHA-256 of the annotations and, of images that lie in memory or were drawn (synthetic), of every pixel. Photos are
 // named by their annotations alone.

@@ -87,7 +87,7 @@ TransformOptions TransformsOf(const experiments::Augmentation& augmentation) {
   return options;
 }
 
-TransformOptions SyntheticTransforms(const experiments::Augmentation& augmentation) {
+TransformOptions PretrainingTransforms(const experiments::Augmentation& augmentation) {
   TransformOptions options;
   options.flip_probability = augmentation.flip_probability();
   options.scales = {};

@@ -26,8 +26,8 @@ GroupPoseOptions StageOneModelOptions(const experiments::Experiment& experiment)
 SyntheticPeopleOptions SyntheticOptions(const experiments::SyntheticPeople& synthetic);
 ImageFilter FilterOptions(const experiments::ImageFilter& filter);
 TransformOptions TransformsOf(const experiments::Augmentation& augmentation);
-// Synthetic images are used at the size they are drawn at; flips are the only augmentation.
-TransformOptions SyntheticTransforms(const experiments::Augmentation& augmentation);
+// Of the pretraining: images at the size they are drawn at, flips the only augmentation.
+TransformOptions PretrainingTransforms(const experiments::Augmentation& augmentation);
 
 loss::CriterionOptions CriterionOf(const experiments::Experiment& experiment, const eval::KeypointDataset& keypoints);
 

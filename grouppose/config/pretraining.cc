@@ -22,7 +22,7 @@ LoaderOptions LoaderOf(const experiments::Experiment& experiment, int64_t batch_
   LoaderOptions options;
   options.batch_size = batch_size;
   options.seed = seed;
-  options.transforms = SyntheticTransforms(experiment.data().augmentation());
+  options.transforms = PretrainingTransforms(experiment.data().augmentation());
   return options;
 }
 

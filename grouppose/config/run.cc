@@ -215,7 +215,7 @@ LoaderOptions LoaderOf(const Experiment& experiment, int64_t batch_size, uint64_
   LoaderOptions options;
   options.batch_size = batch_size;
   options.seed = seed;
-  options.transforms = TransformsFor(experiment.data());
+  options.transforms = TransformsOf(experiment.data().augmentation());
   options.prefetch = PrefetchOf(experiment);
   return options;
 }

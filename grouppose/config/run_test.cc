@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 constexpr char kSmall[] = R"(
   name: "small" description: "six steps"
   data { source: SYNTHETIC evaluation_split: "test"
-         synthetic { train_images: 12 tuning_images: 1 test_images: 4 } augmentation { crop_probability: 0 } }
+         synthetic { train_images: 12 tuning_images: 1 test_images: 4 } augmentation { crop_probability: 0 evaluation_scale: 0 } }
   model { backbone { kind: SMALL_RESNET stem_channels: 8 stage_channels: [8, 8, 16] blocks_per_stage: 1 norm_groups: 4 }
           hidden_dim: 32 num_heads: 2 feedforward_dim: 32 encoder_layers: 1 decoder_layers: 2 num_queries: 8 }
   pretraining { heatmap { steps: 2 batch_size: 4 } stage_one { steps: 2 batch_size: 4 num_queries: 8 } }
@@ -85,6 +85,20 @@ TEST(RunTrainingTest, WithDropoutTooTheBytesAreTheSameWholeOrInParts) {
     EXPECT_EQ(Content(again, file), Content(whole, file)) << file;
     EXPECT_EQ(Content(parts, file), Content(whole, file)) << file;
   }
+}
+
+TEST(RunTrainingTest, SyntheticPeopleAreResizedAsTheExperimentSays) {
+  const RunOptions drawn = OptionsFor("scale_drawn"), same = OptionsFor("scale_64"), smaller = OptionsFor("scale_32"),
+                   evaluated = OptionsFor("evaluation_scale_32");
+  ASSERT_EQ(RunTraining(Small(), drawn), absl::OkStatus());
+  ASSERT_EQ(RunTraining(Small({"data.augmentation.scales=[64]"}), same), absl::OkStatus());
+  ASSERT_EQ(RunTraining(Small({"data.augmentation.scales=[32]"}), smaller), absl::OkStatus());
+  ASSERT_EQ(RunTraining(Small({"data.augmentation.evaluation_scale=32"}), evaluated), absl::OkStatus());
+  // drawn at 64 pixels
+  EXPECT_EQ(Content(same, "log.jsonl"), Content(drawn, "log.jsonl"));
+  EXPECT_NE(Content(smaller, "log.jsonl"), Content(drawn, "log.jsonl"));
+  EXPECT_EQ(Content(evaluated, "log.jsonl"), Content(drawn, "log.jsonl"));
+  EXPECT_NE(Content(evaluated, "results.json"), Content(drawn, "results.json"));
 }
 
 TEST(RunTrainingTest, AnotherSeedIsAnotherRun) {
