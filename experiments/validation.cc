@@ -242,6 +242,16 @@ void CheckFilter(const Experiment& experiment, Checker* check) {
   check->Require(filter.min_num_keypoints() <= experiment.model().num_body_points(),
                  {"data.train_filter.min_num_keypoints", "model.num_body_points"}, filter.min_num_keypoints(),
                  absl::StrCat("at most model.num_body_points (", experiment.model().num_body_points(), ")"));
+  if (experiment.data().source() != Data::SYNTHETIC) return;
+  const std::pair<const char*, double> rules[] = {{"min_persons", filter.min_persons()},
+                                                  {"max_persons", filter.max_persons()},
+                                                  {"min_num_keypoints", filter.min_num_keypoints()},
+                                                  {"min_area", filter.min_area()},
+                                                  {"first_images", filter.first_images()}};
+  for (const auto& [name, value] : rules) {
+    check->Require(value == 0, {absl::StrCat("data.train_filter.", name), "data.source"}, value,
+                   "0: synthetic people are drawn as wanted, not filtered");
+  }
 }
 
 void CheckCrops(const Augmentation& augmentation, Checker* check) {

@@ -239,6 +239,10 @@ INSTANTIATE_TEST_SUITE_P(
              "--set model.num_heads=12: model.hidden_dim is 256 by default, expected a multiple of model.num_heads "
              "(12)"},
         Case{kSynthetic,
+             {"data.train_filter.first_images=24"},
+             "--set data.train_filter.first_images=24: data.train_filter.first_images is 24, expected 0: synthetic "
+             "people are drawn as wanted, not filtered"},
+        Case{kSynthetic,
              {"model.num_body_points=14"},
              "--set model.num_body_points=14: model.num_body_points is 14, expected 17, as SYNTHETIC has"},
         Case{kCoco,
