@@ -174,4 +174,73 @@ Interval PairedBootstrapInterval(const std::vector<double>& left, const std::vec
   return {mean, Quantile(means, 0.5 - confidence / 2), Quantile(means, 0.5 + confidence / 2)};
 }
 
+std::vector<int> BootstrapCounts(int count, uint64_t seed, uint64_t resample) {
+  GROUPPOSE_CHECK(count > 0, "a resample of ", count, " things");
+  RandomStream stream("bootstrap counts", {seed, resample});
+  std::vector<int> counts(count);
+  for (int i = 0; i < count; ++i) ++counts[stream.NextBelow(count)];
+  return counts;
+}
+
+Interval PercentileInterval(double estimate, const std::vector<double>& resampled, double confidence) {
+  CheckConfidence(confidence);
+  return {estimate, Quantile(resampled, 0.5 - confidence / 2), Quantile(resampled, 0.5 + confidence / 2)};
+}
+
+std::vector<double> HolmAdjusted(const std::vector<double>& p_values) {
+  std::vector<size_t> order;
+  for (size_t i = 0; i < p_values.size(); ++i) {
+    if (!std::isnan(p_values[i])) order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p_values[a] < p_values[b]; });
+  std::vector<double> adjusted = p_values;
+  double largest = 0;
+  for (size_t rank = 0; rank < order.size(); ++rank) {
+    // one more is settled at each step; a later p-value is never adjusted below an earlier one
+    largest = std::max(largest, p_values[order[rank]] * static_cast<double>(order.size() - rank));
+    adjusted[order[rank]] = std::min(largest, 1.0);
+  }
+  return adjusted;
+}
+
+const char* VerdictName(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kNotAvailable:
+      return "n/a";
+    case Verdict::kBetter:
+      return "better";
+    case Verdict::kWorse:
+      return "worse";
+    case Verdict::kInconclusive:
+      return "inconclusive";
+  }
+  return "n/a";
+}
+
+PairedComparison ComparePairs(const std::vector<double>& left, const std::vector<double>& right, double confidence) {
+  PairedComparison comparison;
+  comparison.differences = PairDifferences(left, right);
+  comparison.mean = left.empty() ? kNaN : Mean(comparison.differences);
+  comparison.deviation = kNaN;
+  comparison.p_value = kNaN;
+  if (comparison.pairs() < 2) return comparison;
+  comparison.deviation = SampleStandardDeviation(comparison.differences);
+  comparison.interval = PairedTInterval(left, right, confidence);
+  comparison.p_value = PairedTTestPValue(left, right);
+  if (comparison.pairs() < kFewestPairsForVerdict || std::isnan(comparison.mean)) return comparison;
+  comparison.verdict = comparison.interval->low > 0    ? Verdict::kBetter
+                       : comparison.interval->high < 0 ? Verdict::kWorse
+                                                       : Verdict::kInconclusive;
+  return comparison;
+}
+
+std::optional<int> PairsNeeded(double mean, double deviation, double confidence, int most) {
+  CheckConfidence(confidence);
+  for (int pairs = 2; pairs <= most; ++pairs) {
+    const double half = StudentTQuantile(0.5 + confidence / 2, pairs - 1) * deviation / std::sqrt(pairs);
+    if (half < std::abs(mean)) return pairs;
+  }
+  return std::nullopt;
+}
+
 }  // namespace base

@@ -1,4 +1,5 @@
-// Expected values: tables of Student's t, and mpmath with 40 digits.
+// Expected values: tables of Student's t, mpmath with 40 digits, and where a test says so SciPy 1.17.1 and statsmodels
+// 0.15.0.
 #include "base/statistics.h"
 
 #include <cmath>
@@ -151,6 +152,114 @@ TEST(PairedBootstrap, IsNearTheTIntervalAndRepeats) {
   EXPECT_EQ(bootstrap.high, again.high);
   EXPECT_NE(bootstrap.low, PairedBootstrapInterval(left, right, 0.9, 4000, 8).low);
   EXPECT_THROW(PairedBootstrapInterval({}, {}, 0.9, 10, 1), CheckError);
+}
+
+TEST(BootstrapCounts, AddUpAndSpreadAsDrawsWithReplacementDo) {
+  constexpr int kCount = 50, kResamples = 2000;
+  int64_t zeros = 0;
+  std::vector<int64_t> totals(kCount);
+  for (int resample = 0; resample < kResamples; ++resample) {
+    const std::vector<int> counts = BootstrapCounts(kCount, 7, resample);
+    int sum = 0;
+    for (int i = 0; i < kCount; ++i) {
+      sum += counts[i];
+      zeros += counts[i] == 0;
+      totals[i] += counts[i];
+    }
+    ASSERT_EQ(sum, kCount);
+  }
+  // left out with probability (1 - 1/50)^50 = 0.36417; five standard errors of 100,000 nearly independent draws
+  EXPECT_NEAR(static_cast<double>(zeros) / (kCount * kResamples), 0.36417, 5 * std::sqrt(0.36417 * 0.63583 / 1e5));
+  // each thing is drawn Poisson-like 2000 times: five standard deviations
+  for (int64_t total : totals) EXPECT_NEAR(total, kResamples, 5 * std::sqrt(kResamples));
+}
+
+TEST(BootstrapCounts, AreAFunctionOfSeedAndResample) {
+  EXPECT_EQ(BootstrapCounts(20, 3, 5), BootstrapCounts(20, 3, 5));
+  EXPECT_NE(BootstrapCounts(20, 3, 5), BootstrapCounts(20, 3, 6));
+  EXPECT_NE(BootstrapCounts(20, 3, 5), BootstrapCounts(20, 4, 5));
+  // written down: another generator would change published intervals
+  EXPECT_EQ(BootstrapCounts(8, 0, 0), (std::vector<int>{1, 0, 2, 0, 0, 1, 1, 3}));
+  EXPECT_THROW(BootstrapCounts(0, 0, 0), CheckError);
+}
+
+TEST(PercentileInterval, TakesTheQuantilesAndKeepsTheEstimate) {
+  std::vector<double> resampled;
+  for (int i = 0; i <= 100; ++i) resampled.push_back((i * 37) % 101);
+  const Interval interval = PercentileInterval(12, resampled, 0.9);
+  EXPECT_EQ(interval.estimate, 12);
+  EXPECT_NEAR(interval.low, 5, 1e-12);
+  EXPECT_NEAR(interval.high, 95, 1e-12);
+  EXPECT_THROW(PercentileInterval(0, {}, 0.9), CheckError);
+}
+
+// statsmodels.stats.multitest.multipletests(p, method='holm')
+TEST(HolmAdjusted, EqualsStatsmodels) {
+  const std::vector<double> adjusted = HolmAdjusted({0.01, 0.04, 0.03, 0.005, 0.2, 0.03});
+  const std::vector<double> expected = {0.05, 0.12, 0.12, 0.03, 0.2, 0.12};
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(adjusted[i], expected[i], 1e-15) << i;
+  EXPECT_EQ(HolmAdjusted({0.6, 0.7}), (std::vector<double>{1, 1}));
+  EXPECT_EQ(HolmAdjusted({}), std::vector<double>());
+}
+
+TEST(HolmAdjusted, PassesOverWhatIsNoComparison) {
+  const std::vector<double> adjusted = HolmAdjusted({kNaN, 0.02, 0.01});
+  EXPECT_TRUE(std::isnan(adjusted[0]));
+  EXPECT_DOUBLE_EQ(adjusted[1], 0.02);
+  EXPECT_DOUBLE_EQ(adjusted[2], 0.02);
+}
+
+// scipy.stats.ttest_rel and its confidence_interval(0.95), on AP of three seeds
+TEST(ComparePairs, EqualsScipy) {
+  const std::vector<double> group = {0.443, 0.460, 0.491}, full = {0.209, 0.250, 0.203};
+  const PairedComparison comparison = ComparePairs(group, full, 0.95);
+  EXPECT_NEAR(comparison.mean, 0.244, 1e-15);
+  EXPECT_NEAR(comparison.deviation, 0.03994996871087633, 1e-15);
+  ASSERT_TRUE(comparison.interval.has_value());
+  EXPECT_NEAR(comparison.interval->low, 0.1447587761420664, 1e-13);
+  EXPECT_NEAR(comparison.interval->high, 0.3432412238579336, 1e-13);
+  EXPECT_NEAR(comparison.p_value, 0.008817754283087223, 1e-14);
+  EXPECT_EQ(comparison.verdict, Verdict::kBetter);
+  EXPECT_EQ(ComparePairs(full, group, 0.95).verdict, Verdict::kWorse);
+  // the same data is not enough for a confidence of 99.9 %
+  EXPECT_EQ(ComparePairs(group, full, 0.999).verdict, Verdict::kInconclusive);
+}
+
+TEST(ComparePairs, HasNoVerdictBelowThreePairs) {
+  const PairedComparison two = ComparePairs({0.9, 0.901}, {0.1, 0.1}, 0.95);
+  EXPECT_EQ(two.verdict, Verdict::kNotAvailable);
+  EXPECT_GT(two.interval->low, 0) << "although the interval is above zero";
+  const PairedComparison one = ComparePairs({0.9}, {0.1}, 0.95);
+  EXPECT_EQ(one.verdict, Verdict::kNotAvailable);
+  EXPECT_FALSE(one.interval.has_value());
+  EXPECT_DOUBLE_EQ(one.mean, 0.8);
+  EXPECT_TRUE(std::isnan(one.p_value));
+  EXPECT_TRUE(std::isnan(ComparePairs({}, {}, 0.95).mean));
+}
+
+TEST(ComparePairs, OfEqualValuesIsInconclusive) {
+  const PairedComparison comparison = ComparePairs({1, 2, 3}, {1, 2, 3}, 0.95);
+  EXPECT_EQ(comparison.verdict, Verdict::kInconclusive);
+  EXPECT_TRUE(std::isnan(comparison.p_value));
+  EXPECT_EQ(ComparePairs({1, kNaN, 3}, {1, 2, 3}, 0.95).verdict, Verdict::kNotAvailable);
+}
+
+TEST(Verdict, HasNames) {
+  EXPECT_STREQ(VerdictName(Verdict::kNotAvailable), "n/a");
+  EXPECT_STREQ(VerdictName(Verdict::kBetter), "better");
+  EXPECT_STREQ(VerdictName(Verdict::kWorse), "worse");
+  EXPECT_STREQ(VerdictName(Verdict::kInconclusive), "inconclusive");
+}
+
+// the smallest n with scipy.stats.t.ppf(0.975, n - 1) * deviation / sqrt(n) < |mean|
+TEST(PairsNeeded, EqualsScipy) {
+  EXPECT_EQ(PairsNeeded(0.244, 0.04, 0.95, 100), 3);
+  EXPECT_EQ(PairsNeeded(0.02, 0.02, 0.95, 100), 7);
+  EXPECT_EQ(PairsNeeded(-0.02, 0.02, 0.95, 100), 7);
+  EXPECT_EQ(PairsNeeded(0.01, 0.03, 0.95, 100), 38);
+  EXPECT_EQ(PairsNeeded(0.01, 0.03, 0.95, 37), std::nullopt);
+  EXPECT_EQ(PairsNeeded(0, 0.03, 0.95, 100), std::nullopt);
+  EXPECT_EQ(PairsNeeded(0.01, 0, 0.95, 100), 2);
 }
 
 }  // namespace

@@ -109,6 +109,7 @@ class Evaluation {
     RankByScore();
     FillCurves();
     Summarise();
+    if (options_.ranking) AddRankings();
     metrics_.warnings = grouping_.warnings;
     return std::move(metrics_);
   }
@@ -131,6 +132,7 @@ class Evaluation {
   void Curves(int category, int area, const std::vector<bool>& takes_part, std::vector<double>* precision,
               std::vector<double>* recall) const;
   void FillCurves();
+  void AddRankings();
 
   // Means over what exists; -1 where nothing does. `threshold` -1 takes all.
   double MeanPrecisionOf(int area, int threshold) const;
@@ -291,13 +293,28 @@ void Evaluation::FillCurves() {
   for (const int64_t count : areas_[0].num_positives) metrics_.num_positives += count;
 }
 
-double MeanOfExisting(const std::vector<double>& values) {
-  std::vector<double> existing;
-  for (const double value : values) {
-    if (value > -1) existing.push_back(value);
+void Evaluation::AddRankings() {
+  const AreaResult& all = areas_[0];
+  for (const std::vector<Ranked>& ranked : ranking_) {
+    Ranking ranking;
+    ranking.num_positives.resize(grouping_.image_ids.size());
+    for (const Ranked& item : ranked) {
+      RankedDetection detection;
+      detection.image = grouping_.groups[item.group].image;
+      detection.score = detections_[grouping_.detections[item.detection]].score;
+      for (int t = 0; t < kNumThresholds; ++t) {
+        const Outcome outcome = all.outcomes[t][item.detection];
+        detection.found |= static_cast<uint16_t>((outcome == Outcome::kTruePositive) << t);
+        detection.wrong |= static_cast<uint16_t>((outcome == Outcome::kFalsePositive) << t);
+      }
+      ranking.detections.push_back(detection);
+    }
+    metrics_.rankings.push_back(std::move(ranking));
   }
-  if (existing.empty()) return -1;
-  return NumpySum(existing.data(), existing.size()) / static_cast<double>(existing.size());
+  for (size_t g = 0; g < grouping_.groups.size(); ++g) {
+    const Group& group = grouping_.groups[g];
+    metrics_.rankings[group.category].num_positives[group.image] += all.num_positives[g];
+  }
 }
 
 double Evaluation::MeanPrecisionOf(int area, int threshold) const {

@@ -24,6 +24,7 @@ namespace eval {
 struct EvaluatorOptions {
   KeypointDataset dataset = Coco();
   bool details = false;  // fill Metrics::per_image
+  bool ranking = false;  // fill Metrics::rankings
   // What errors call the two inputs: the files' names where there are files.
   std::string annotations_name = "annotations";
   std::string detections_name = "detections";
@@ -42,6 +43,21 @@ struct ImageDetails {
   std::vector<double> oks;  // [detections, annotations in file order]; empty where either is missing
 };
 
+// How a detection fared among the persons of all areas: bit t of each word stands for OKS threshold t. Neither bit is
+// set where the detection counts neither way.
+struct RankedDetection {
+  int image = 0;  // position among the image ids, ascending
+  double score = 0;
+  uint16_t found = 0;  // a person whom no better detection has found
+  uint16_t wrong = 0;
+};
+
+// What the AP of one category is made from.
+struct Ranking {
+  std::vector<RankedDetection> detections;  // best score first; equal scores image by image
+  std::vector<int64_t> num_positives;       // annotations that count, an image each
+};
+
 struct Metrics {
   // The official tool's summary, in its order: 10 numbers for COCO, 11 for CrowdPose.
   std::vector<std::string> names;
@@ -58,6 +74,7 @@ struct Metrics {
   int64_t num_positives = 0;  // annotations that count: persons with keypoints, of all areas
 
   std::vector<ImageDetails> per_image;  // by category, then image id; with options.details only
+  std::vector<Ranking> rankings;        // a category each; with options.ranking only
   std::vector<std::string> warnings;    // oddities of the input that move the numbers, one line each
 
   // A number of `stats` by name; NaN where there is none of that name.

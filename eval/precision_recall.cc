@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "eval/oks.h"
 
 namespace eval {
 
@@ -17,6 +18,18 @@ const std::array<double, kNumRecalls>& RecallGrid() {
   return grid;
 }
 
+void InterpolateCurve(const std::vector<double>& recalls, std::vector<double>* precisions, double* precision) {
+  const size_t count = recalls.size();
+  // the curve never rises with recall
+  for (size_t i = count; i > 1; --i) (*precisions)[i - 2] = std::max((*precisions)[i - 2], (*precisions)[i - 1]);
+
+  size_t i = 0;
+  for (int r = 0; r < kNumRecalls; ++r) {
+    while (i < count && recalls[i] < RecallGrid()[r]) ++i;
+    precision[r] = i < count ? (*precisions)[i] : 0;
+  }
+}
+
 double PrecisionAtRecalls(const std::vector<Outcome>& outcomes, int64_t num_positives, double* precision) {
   GROUPPOSE_CHECK(num_positives > 0, "recall needs annotations that count, got ", num_positives);
   const int count = static_cast<int>(outcomes.size());
@@ -28,15 +41,17 @@ double PrecisionAtRecalls(const std::vector<Outcome>& outcomes, int64_t num_posi
     recalls[i] = true_positives / num_positives;
     precisions[i] = true_positives / (false_positives + true_positives + std::numeric_limits<double>::epsilon());
   }
-  // the curve never rises with recall
-  for (int i = count - 1; i > 0; --i) precisions[i - 1] = std::max(precisions[i - 1], precisions[i]);
-
-  int i = 0;
-  for (int r = 0; r < kNumRecalls; ++r) {
-    while (i < count && recalls[i] < RecallGrid()[r]) ++i;
-    precision[r] = i < count ? precisions[i] : 0;
-  }
+  InterpolateCurve(recalls, &precisions, precision);
   return count > 0 ? recalls.back() : 0;
+}
+
+double MeanOfExisting(const std::vector<double>& values) {
+  std::vector<double> existing;
+  for (const double value : values) {
+    if (value > -1) existing.push_back(value);
+  }
+  if (existing.empty()) return -1;
+  return NumpySum(existing.data(), existing.size()) / static_cast<double>(existing.size());
 }
 
 }  // namespace eval

@@ -19,10 +19,16 @@ enum class Outcome : uint8_t {
   kIgnored,  // neither: matched with an ignored annotation, or unmatched and of another size
 };
 
-// Of detections by falling score, among `num_positives` > 0 annotations that count. Writes to `precision` [kNumRecalls]
-// the highest precision at any recall that is at least the grid's, 0 where that is not reached, and returns the recall
-// of all detections.
+// The interpolated curve through points of rising recall: writes to `precision` [kNumRecalls] the highest precision at
+// any recall that is at least the grid's, 0 where that is not reached. Spoils `precisions`.
+void InterpolateCurve(const std::vector<double>& recalls, std::vector<double>* precisions, double* precision);
+
+// Of detections by falling score, among `num_positives` > 0 annotations that count. Writes the interpolated curve
+// to `precision` [kNumRecalls] and returns the recall of all detections.
 double PrecisionAtRecalls(const std::vector<Outcome>& outcomes, int64_t num_positives, double* precision);
+
+// Mean of the values that exist (-1 stands for those that do not), summed as numpy does; -1 where none exists.
+double MeanOfExisting(const std::vector<double>& values);
 
 }  // namespace eval
 
