@@ -66,7 +66,8 @@ TEST(Resolved, SetsEveryField) {
   const std::string text = ResolvedText(experiment);
   for (const std::string& path : AllFieldPaths(Experiment::descriptor(), /*leaves_only=*/false)) {
     if (path == "extends" || path == "training.steps" || path == "data.augmentation.crop_resize_scales" ||
-        path == "model.backbone.stage_channels") {
+        path == "model.backbone.stage_channels" || path == "model.backbone.output_stages" ||
+        path == "model.backbone.freeze_keywords") {
       continue;
     }
     EXPECT_THAT(text, HasSubstr(path.substr(path.rfind('.') + 1))) << path;
@@ -171,7 +172,8 @@ TEST(Overrides, RefuseWrongValues) {
             "data.augmentation.scales: expected a list [a, b] of integers, found 'big'");
   EXPECT_EQ(OverrideError("model.backbone=RESNET50"), "model.backbone: expected a message in braces, found 'RESNET50'");
   EXPECT_EQ(OverrideError("model.backbone={kind: RESNET51}"),
-            "model.backbone.kind: unknown value 'RESNET51'; did you mean RESNET50? (one of RESNET50, SMALL_RESNET)");
+            "model.backbone.kind: unknown value 'RESNET51'; did you mean RESNET50? (one of RESNET50, SMALL_RESNET, "
+            "SWIN_T_224_1K, SWIN_B_224_22K, SWIN_B_384_22K, SWIN_L_224_22K, SWIN_L_384_22K)");
   EXPECT_EQ(OverrideError("model.backbone={knid: RESNET50}"),
             "unknown field 'knid' in model.backbone; did you mean model.backbone.kind?");
   EXPECT_EQ(OverrideError("model.hidden_dim={}"), "model.hidden_dim: expected an integer, found '{}'");
@@ -191,7 +193,7 @@ TEST(Texts, AreRefusedWithLineAndColumn) {
   EXPECT_EQ(
       ErrorOf("model {\n  backbone {\n    kind: RESNET51\n  }\n}"),
       "run.textproto:3:11: model.backbone.kind: unknown value 'RESNET51'; did you mean RESNET50? (one of RESNET50, "
-      "SMALL_RESNET)");
+      "SMALL_RESNET, SWIN_T_224_1K, SWIN_B_224_22K, SWIN_B_384_22K, SWIN_L_224_22K, SWIN_L_384_22K)");
   EXPECT_EQ(ErrorOf("model {\n  hidden_dim: \"64\"\n}"),
             "run.textproto:2:15: model.hidden_dim: expected an integer, found '\"64\"'");
   EXPECT_EQ(ErrorOf("model {\n  hidden_dim: 64\n  # once is enough\n  hidden_dim: 64 }"),

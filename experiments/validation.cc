@@ -70,6 +70,8 @@ constexpr Range kRanges[] = {
     AtLeast("model.backbone.stage_channels", 1),
     AtLeast("model.backbone.blocks_per_stage", 1),
     AtLeast("model.backbone.norm_groups", 1),
+    Between("model.backbone.output_stages", 0, 3),
+    {"model.backbone.drop_path_rate", 0, 1, /*without_low=*/false, /*without_high=*/true},
     AtLeast("model.hidden_dim", 1),
     AtLeast("model.num_heads", 1),
     AtLeast("model.feedforward_dim", 1),
@@ -120,8 +122,10 @@ constexpr Range kRanges[] = {
 
 // The keypoints of COCO, which the synthetic people have too.
 constexpr int kCocoKeypoints = 17;
-// C3, C4 and C5 of ResNet-50.
-constexpr int kResNet50Levels = 3;
+// C3, C4 and C5 of ResNet-50, stages 1, 2 and 3 of a Swin.
+constexpr int kPublishedLevels = 3;
+// Of a Swin; the last one is always among the levels.
+constexpr int kSwinStages = 4;
 // The group norm behind the projections takes 32, 16 or 8 groups; the sine embeddings' 4 parts divide 8.
 constexpr int kHiddenUnit = 8;
 
@@ -285,15 +289,60 @@ void CheckAugmentation(const Experiment& experiment, Checker* check) {
   CheckCrops(augmentation, check);
 }
 
-// What the encoder reads of a square image: the cells of all levels, each half as many along a side as the one before.
+bool IsSwin(const Backbone& backbone) {
+  return backbone.kind() != Backbone::RESNET50 && backbone.kind() != Backbone::SMALL_RESNET;
+}
+
+// Levels of features that a backbone has.
+int LevelsOf(const Backbone& backbone) {
+  if (backbone.kind() == Backbone::SMALL_RESNET) return backbone.stage_channels_size();
+  return IsSwin(backbone) && !backbone.output_stages().empty() ? backbone.output_stages_size() : kPublishedLevels;
+}
+
+// Of the backbone's levels.
+std::vector<int64_t> StridesOf(const Backbone& backbone) {
+  const int levels = LevelsOf(backbone);
+  // the last stage of a Swin and of ResNet-50 has stride 32, the first one of a small one 4
+  int64_t stride = backbone.kind() == Backbone::SMALL_RESNET ? 4 : int64_t{4} << (kSwinStages - levels);
+  std::vector<int64_t> strides;
+  for (int level = 0; level < levels; ++level, stride *= 2) strides.push_back(stride);
+  if (IsSwin(backbone) && backbone.dilation()) strides.back() /= 2;
+  return strides;
+}
+
+// What the encoder reads of a square image: the cells of the backbone's levels, and of further ones that have half as
+// many along a side as the one before.
 int64_t TokensOf(const Model& model, int64_t side) {
-  int64_t stride = model.backbone().kind() == Backbone::RESNET50 ? 8 : 4;
+  std::vector<int64_t> strides = StridesOf(model.backbone());
+  while (static_cast<int>(strides.size()) < model.num_feature_levels()) strides.push_back(2 * strides.back());
   int64_t tokens = 0;
-  for (int level = 0; level < model.num_feature_levels(); ++level, stride *= 2) {
+  for (int64_t stride : strides) {
     const int64_t cells = (side + stride - 1) / stride;
     tokens += cells * cells;
   }
   return tokens;
+}
+
+void CheckSmallResNet(const Backbone& backbone, Checker* check) {
+  const std::string prefix = "model.backbone.";
+  check->Require(!backbone.stage_channels().empty(), {prefix + "stage_channels", prefix + "kind"}, "empty",
+                 "one number a stage, such as [32, 64, 96], for SMALL_RESNET");
+  const std::string multiple = absl::StrCat("a multiple of norm_groups (", backbone.norm_groups(), ")");
+  check->Require(backbone.stem_channels() % backbone.norm_groups() == 0,
+                 {prefix + "stem_channels", prefix + "norm_groups"}, backbone.stem_channels(), multiple);
+  for (int channels : backbone.stage_channels()) {
+    check->Require(channels % backbone.norm_groups() == 0, {prefix + "stage_channels", prefix + "norm_groups"},
+                   channels, multiple);
+  }
+}
+
+void CheckSwin(const Backbone& backbone, Checker* check) {
+  // all stages up to the last one, from some stage on
+  const auto& stages = backbone.output_stages();
+  bool published = stages.size() != 2;
+  for (int i = 0; i < stages.size(); ++i) published = published && stages[i] == kSwinStages - stages.size() + i;
+  check->Require(published, {"model.backbone.output_stages"}, absl::StrCat("[", absl::StrJoin(stages, ", "), "]"),
+                 "[0, 1, 2, 3], [1, 2, 3] or [3]");
 }
 
 void CheckBackbone(const Experiment& experiment, Checker* check) {
@@ -301,20 +350,11 @@ void CheckBackbone(const Experiment& experiment, Checker* check) {
   const Backbone& backbone = model.backbone();
   const bool small = backbone.kind() == Backbone::SMALL_RESNET;
   const std::string prefix = "model.backbone.";
-  if (small) {
-    check->Require(!backbone.stage_channels().empty(), {prefix + "stage_channels", prefix + "kind"}, "empty",
-                   "one number a stage, such as [32, 64, 96], for SMALL_RESNET");
-    const std::string multiple = absl::StrCat("a multiple of norm_groups (", backbone.norm_groups(), ")");
-    check->Require(backbone.stem_channels() % backbone.norm_groups() == 0,
-                   {prefix + "stem_channels", prefix + "norm_groups"}, backbone.stem_channels(), multiple);
-    for (int channels : backbone.stage_channels()) {
-      check->Require(channels % backbone.norm_groups() == 0, {prefix + "stage_channels", prefix + "norm_groups"},
-                     channels, multiple);
-    }
-  }
-  const int levels = small ? backbone.stage_channels_size() : kResNet50Levels;
-  check->Require(model.num_feature_levels() >= levels,
-                 {"model.num_feature_levels", small ? prefix + "stage_channels" : prefix + "kind"},
+  if (small) CheckSmallResNet(backbone, check);
+  if (IsSwin(backbone)) CheckSwin(backbone, check);
+  const int levels = LevelsOf(backbone);
+  const std::string origin = small ? "stage_channels" : levels != kPublishedLevels ? "output_stages" : "kind";
+  check->Require(model.num_feature_levels() >= levels, {"model.num_feature_levels", prefix + origin},
                  model.num_feature_levels(), absl::StrCat("at least ", levels, ", the levels of the backbone"));
 }
 

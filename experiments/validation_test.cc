@@ -230,6 +230,35 @@ INSTANTIATE_TEST_SUITE_P(
              {"model.num_feature_levels=9"},
              "--set model.num_feature_levels=9: model.num_feature_levels is 9, expected 1 to 8"},
         Case{kCoco, {"model.num_feature_levels=3"}, ""},
+        Case{kCoco, {"model.backbone.kind=SWIN_T_224_1K", "model.num_feature_levels=3"}, ""},
+        Case{kCoco, {"model.backbone.kind=SWIN_L_384_22K", "model.backbone.output_stages=[3]"}, ""},
+        Case{kCoco,
+             {"model.backbone.kind=SWIN_L_384_22K", "model.backbone.output_stages=[2, 3]"},
+             "--set model.backbone.output_stages=[2, 3]: model.backbone.output_stages is [2, 3], expected [0, 1, 2, "
+             "3], [1, 2, 3] or [3]"},
+        Case{kCoco,
+             {"model.backbone.kind=SWIN_L_384_22K", "model.backbone.output_stages=[3, 2, 1]"},
+             "--set model.backbone.output_stages=[3, 2, 1]: model.backbone.output_stages is [3, 2, 1], expected [0, "
+             "1, 2, 3], [1, 2, 3] or [3]"},
+        Case{kCoco,
+             {"model.backbone.kind=SWIN_B_224_22K", "model.num_feature_levels=3",
+              "model.backbone.output_stages=[0, 1, 2, 3]"},
+             "--set model.backbone.output_stages=[0, 1, 2, 3]: model.num_feature_levels is 3, expected at least 4, the "
+             "levels of the backbone"},
+        // 8 x 8 + 4 x 4 + 4 x 4 + 2 x 2 cells: the last stage as large as the one before it
+        Case{kSynthetic,
+             {"model.backbone.kind=SWIN_T_224_1K", "model.backbone.dilation=true", "model.num_queries=101"},
+             "--set model.num_queries=101: model.num_queries is 101, expected at most 100, the tokens of an image of "
+             "64 x 64 pixels"},
+        Case{
+            kSynthetic,
+            {"model.backbone.kind=SWIN_T_224_1K", "model.backbone.output_stages=[0, 1, 2, 3]", "model.num_queries=341"},
+            "--set model.num_queries=341: model.num_queries is 341, expected at most 340, the tokens of an image of "
+            "64 x 64 pixels"},
+        Case{kCoco,
+             {"model.backbone.drop_path_rate=1"},
+             "--set model.backbone.drop_path_rate=1: model.backbone.drop_path_rate is 1, expected at least 0 and less "
+             "than 1"},
         Case{kCoco,
              {"model.hidden_dim=250"},
              "--set model.hidden_dim=250: model.hidden_dim is 250, expected a multiple of 8 (group norm and sine "

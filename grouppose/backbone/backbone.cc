@@ -2,12 +2,14 @@
 
 #include "grouppose/backbone/resnet50.h"
 #include "grouppose/backbone/small_resnet.h"
+#include "grouppose/backbone/swin.h"
 
 namespace grouppose {
 namespace {
 
 std::unique_ptr<Backbone> Make(const ResNet50Options&) { return MakeResNet50(); }
 std::unique_ptr<Backbone> Make(const SmallResNetOptions& options) { return MakeSmallResNet(options); }
+std::unique_ptr<Backbone> Make(const SwinOptions& options) { return MakeSwin(options); }
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -35,9 +36,26 @@ struct SmallResNetOptions {
   int64_t groups = 8;
 };
 
-using BackboneOptions = std::variant<ResNet50Options, SmallResNetOptions>;
+// Swin Transformer (Liu et al. 2021, "Swin Transformer: hierarchical vision transformer using shifted windows"). The
+// names are the official code's; the numbers say the images, and 1k or 22k the ImageNet, of the published weights.
+struct SwinOptions {
+  enum class Variant { kT224In1k, kB224In22k, kB384In22k, kL224In22k, kL384In22k };
+  Variant variant = Variant::kT224In1k;
+  // Stages (strides 4, 8, 16, 32) that become levels, ascending.
+  std::vector<int64_t> output_stages = {1, 2, 3};
+  // The last stage keeps the resolution and the channels of the one before it.
+  bool dilation = false;
+  // Of the last block; linear in the block, 0 at the first one. The official training has 0.2 for every variant.
+  double drop_path_rate = 0.2;
+  // Blocks keep only their input and are computed again in the backward pass.
+  bool gradient_checkpointing = false;
+  // Parameters that contain one of these in their name (without "backbone.0.") are not trained.
+  std::vector<std::string> freeze_keywords;
+};
 
-// Parameters "body.*", as the official tree has them below "backbone.0".
+using BackboneOptions = std::variant<ResNet50Options, SmallResNetOptions, SwinOptions>;
+
+// Named as the official tree has them below "backbone.0": "body.*", or a Swin's "patch_embed.*", "layers.*", "norm*".
 std::unique_ptr<Backbone> MakeBackbone(const BackboneOptions& options);
 
 }  // namespace grouppose

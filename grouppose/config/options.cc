@@ -3,14 +3,47 @@
 namespace grouppose::config {
 namespace {
 
-BackboneOptions BackboneOf(const experiments::Backbone& backbone) {
-  if (backbone.kind() == experiments::Backbone::RESNET50) return ResNet50Options{};
+SwinOptions::Variant SwinVariantOf(experiments::Backbone::Kind kind) {
+  switch (kind) {
+    case experiments::Backbone::SWIN_B_224_22K:
+      return SwinOptions::Variant::kB224In22k;
+    case experiments::Backbone::SWIN_B_384_22K:
+      return SwinOptions::Variant::kB384In22k;
+    case experiments::Backbone::SWIN_L_224_22K:
+      return SwinOptions::Variant::kL224In22k;
+    case experiments::Backbone::SWIN_L_384_22K:
+      return SwinOptions::Variant::kL384In22k;
+    default:
+      return SwinOptions::Variant::kT224In1k;
+  }
+}
+
+SmallResNetOptions SmallResNetOf(const experiments::Backbone& backbone) {
   SmallResNetOptions options;
   options.stem_channels = backbone.stem_channels();
   options.stage_channels.assign(backbone.stage_channels().begin(), backbone.stage_channels().end());
   options.blocks_per_stage = backbone.blocks_per_stage();
   options.groups = backbone.norm_groups();
   return options;
+}
+
+SwinOptions SwinOf(const experiments::Backbone& backbone) {
+  SwinOptions options;
+  options.variant = SwinVariantOf(backbone.kind());
+  if (!backbone.output_stages().empty()) {
+    options.output_stages.assign(backbone.output_stages().begin(), backbone.output_stages().end());
+  }
+  options.dilation = backbone.dilation();
+  options.drop_path_rate = backbone.drop_path_rate();
+  options.gradient_checkpointing = backbone.gradient_checkpointing();
+  options.freeze_keywords.assign(backbone.freeze_keywords().begin(), backbone.freeze_keywords().end());
+  return options;
+}
+
+BackboneOptions BackboneOf(const experiments::Backbone& backbone) {
+  if (backbone.kind() == experiments::Backbone::RESNET50) return ResNet50Options{};
+  if (backbone.kind() == experiments::Backbone::SMALL_RESNET) return SmallResNetOf(backbone);
+  return SwinOf(backbone);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -60,7 +61,42 @@ TEST(Options, EveryFieldOfAModelArrives) {
 
   // a new field needs a line above
   EXPECT_EQ(experiments::Model::descriptor()->field_count(), 16);
-  EXPECT_EQ(experiments::Backbone::descriptor()->field_count(), 5);
+  EXPECT_EQ(experiments::Backbone::descriptor()->field_count(), 5 + 5);
+}
+
+TEST(Options, EveryFieldOfASwinArrives) {
+  const auto experiment = Parse<experiments::Experiment>(R"(
+    model {
+      backbone {
+        kind: SWIN_B_384_22K output_stages: [0, 1, 2, 3] dilation: true drop_path_rate: 0.375
+        gradient_checkpointing: true freeze_keywords: ["patch_embed", "layers.0."]
+      }
+    })");
+  const auto options = std::get<SwinOptions>(ModelOptions(experiment).backbone);
+  EXPECT_EQ(options.variant, SwinOptions::Variant::kB384In22k);
+  EXPECT_EQ(options.output_stages, (std::vector<int64_t>{0, 1, 2, 3}));
+  EXPECT_TRUE(options.dilation);
+  EXPECT_EQ(options.drop_path_rate, 0.375);
+  EXPECT_TRUE(options.gradient_checkpointing);
+  EXPECT_EQ(options.freeze_keywords, (std::vector<std::string>{"patch_embed", "layers.0."}));
+}
+
+TEST(Options, EveryKindHasItsBackbone) {
+  const std::map<std::string, SwinOptions::Variant> swins = {{"SWIN_T_224_1K", SwinOptions::Variant::kT224In1k},
+                                                             {"SWIN_B_224_22K", SwinOptions::Variant::kB224In22k},
+                                                             {"SWIN_B_384_22K", SwinOptions::Variant::kB384In22k},
+                                                             {"SWIN_L_224_22K", SwinOptions::Variant::kL224In22k},
+                                                             {"SWIN_L_384_22K", SwinOptions::Variant::kL384In22k}};
+  for (const auto& [kind, variant] : swins) {
+    const auto experiment = Parse<experiments::Experiment>("model { backbone { kind: " + kind + " } }");
+    const auto options = std::get<SwinOptions>(ModelOptions(experiment).backbone);
+    EXPECT_EQ(options.variant, variant) << kind;
+    // the published levels where none are named
+    EXPECT_EQ(options.output_stages, (std::vector<int64_t>{1, 2, 3}));
+    EXPECT_EQ(options.drop_path_rate, SwinOptions{}.drop_path_rate);
+  }
+  // a new kind needs a line above
+  EXPECT_EQ(experiments::Backbone::Kind_descriptor()->value_count(), 2 + 5);
 }
 
 TEST(Options, DefaultsAreThePublishedModel) {
