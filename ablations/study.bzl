@@ -5,34 +5,56 @@
         baseline = "full",
         experiment = "//experiments:tiny.textproto",
         variants = {
-            "full": variant(scheme = "full", overrides = ["model.self_attention=FULL"], seeds = 3),
-            "group": variant(scheme = "group", overrides = ["model.self_attention=GROUP"], seeds = 3),
+            "full": variant(scheme = "full", seeds = 3),
+            "group": variant(scheme = "group", seeds = 3),
         },
     )
 
 makes
 
     //ablations:attention                     run it: trains what is not cached, prints the comparison
-    //ablations:attention_report              the report as a build target: report.txt, report.json
+    //ablations:attention_report              the report as a build target: report.html, report.txt, report.json
     //ablations:attention.pretraining.seed0   what the variants of one seed share
     //ablations:attention.full.seed0          one cell: metrics, log, resolved experiment, provenance, checkpoint
 
 Each cell runs the trainer that links only its own scheme, with one thread, so that editing one scheme retrains only
 the cells that link it. Everything is tagged `manual`.
+
+At full scale, for every study:
+
+    --//ablations:data=/data/coco          photos instead of drawn people; experiment and overrides become the study's
+                                           full_scale ones
+    --//ablations:init=/data/resnet50.safetensors   what every cell starts from, instead of the shared pretraining
+    --//ablations:set=training.epochs=12   overrides for every cell of whatever is built, several with commas
 """
 
 CellInfo = provider(
     doc = "What one training left.",
     fields = {
         "checkpoint": "the weights, safetensors",
+        "ground_truth": "ground_truth.json, what the results are measured against",
         "log": "a JSON line every log interval",
         "metrics": "metrics.textproto",
         "provenance": "provenance.textproto",
         "resolved": "experiment.textproto, every field set",
+        "results": "results.json, COCO results of the last evaluation",
         "seed": "the seed",
         "times": "times.textproto; differs from run to run",
-        "variant": "the variant's name",
     },
+)
+
+SettingInfo = provider(doc = "The value of a build setting.", fields = {"value": "string or list of strings"})
+
+def _string_setting_impl(ctx):
+    value = ctx.build_setting_value
+    if ctx.attr.separator:
+        value = [part for part in value.split(ctx.attr.separator) if part]
+    return SettingInfo(value = value)
+
+string_setting = rule(
+    implementation = _string_setting_impl,
+    attrs = {"separator": attr.string(doc = "splits the value into a list, where it is given")},
+    build_setting = config.string(flag = True),
 )
 
 # The same bytes every time: one thread, one instruction set, whatever the machine has. The trainer pins the same
@@ -45,25 +67,40 @@ _PINNED = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
 
+def _setting(ctx, name):
+    return getattr(ctx.attr, name)[SettingInfo].value
+
 def _training_cell_impl(ctx):
     folder = ctx.label.name
     files = {
         "checkpoint": "checkpoint.safetensors",
+        "ground_truth": "ground_truth.json",
         "log": "log.jsonl",
         "metrics": "metrics.textproto",
         "provenance": "provenance.textproto",
         "resolved": "experiment.textproto",
+        "results": "results.json",
         "times": "times.textproto",
     }
     outputs = {key: ctx.actions.declare_file("%s/%s" % (folder, name)) for key, name in files.items()}
-    inputs = [ctx.file.experiment] + ctx.files.experiments
+    data, init = _setting(ctx, "_data"), _setting(ctx, "_init")
+    experiment = ctx.file.full_scale_experiment if data else ctx.file.experiment
+    inputs = [experiment] + ctx.files.experiments
+    requirements = {}
     args = ctx.actions.args()
     args.add(ctx.attr.mode)
-    args.add(ctx.file.experiment, format = "--experiment=%s")
-    args.add_all(ctx.attr.overrides, format_each = "--set=%s")
+    args.add(experiment, format = "--experiment=%s")
+    overrides = ctx.attr.full_scale_overrides if data else ctx.attr.overrides
+    args.add_all(overrides + _setting(ctx, "_set"), format_each = "--set=%s")
     args.add(ctx.attr.seed, format = "--seed=%s")
     args.add(outputs["metrics"].dirname, format = "--output=%s")
-    if ctx.attr.pretrained:
+    if data:
+        # photos lie outside of what Bazel knows: they are named by their path here and by their SHA-256 in provenance
+        requirements = {"no-remote": "1"}
+        args.add(data, format = "--data=%s")
+        if init:
+            args.add(init, format = "--init=%s")
+    elif ctx.attr.pretrained:
         pretrained = ctx.attr.pretrained[CellInfo].checkpoint
         inputs.append(pretrained)
         args.add(pretrained, format = "--init=%s")
@@ -74,28 +111,68 @@ def _training_cell_impl(ctx):
         inputs = inputs,
         outputs = outputs.values(),
         env = _PINNED,
+        execution_requirements = requirements,
         mnemonic = "TrainCell",
-        progress_message = "Training %s: %s, seed %d" % (ctx.attr.study, ctx.attr.variant, ctx.attr.seed),
+        progress_message = "Training " + ctx.label.name.replace(".", ", "),
     )
     return [
         DefaultInfo(files = depset(outputs.values()), runfiles = ctx.runfiles(files = outputs.values())),
-        CellInfo(seed = ctx.attr.seed, variant = ctx.attr.variant, **outputs),
+        CellInfo(seed = ctx.attr.seed, **outputs),
     ]
+
+_SETTINGS = {
+    "_data": attr.label(default = "//ablations:data"),
+    "_init": attr.label(default = "//ablations:init"),
+    "_set": attr.label(default = "//ablations:set"),
+}
 
 _training_cell = rule(
     implementation = _training_cell_impl,
-    attrs = {
-        "experiment": attr.label(allow_single_file = [".textproto"], mandatory = True),
-        "experiments": attr.label(default = "//experiments:textprotos", doc = "what `extends` may reach"),
-        "mode": attr.string(values = ["pretrain", "train"], mandatory = True),
-        "overrides": attr.string_list(doc = "path=value, as --set takes them"),
-        "pretrained": attr.label(providers = [CellInfo]),
-        "seed": attr.int(mandatory = True),
-        "study": attr.string(mandatory = True),
+    attrs = dict(
+        _SETTINGS,
+        experiment = attr.label(allow_single_file = [".textproto"], mandatory = True),
+        experiments = attr.label(default = "//experiments:textprotos", doc = "what `extends` may reach"),
+        full_scale_experiment = attr.label(allow_single_file = [".textproto"], mandatory = True),
+        full_scale_overrides = attr.string_list(),
+        mode = attr.string(values = ["pretrain", "train"], mandatory = True),
+        overrides = attr.string_list(doc = "path=value, as --set takes them"),
+        pretrained = attr.label(providers = [CellInfo]),
+        seed = attr.int(mandatory = True),
         # In the target configuration: nothing is compiled twice.
-        "trainer": attr.label(executable = True, cfg = "target", mandatory = True),
-        "variant": attr.string(mandatory = True),
-    },
+        trainer = attr.label(executable = True, cfg = "target", mandatory = True),
+    ),
+)
+
+def _study_images_impl(ctx):
+    folder = ctx.actions.declare_directory(ctx.label.name)
+    args = ctx.actions.args()
+    args.add(ctx.file.experiment, format = "--experiment=%s")
+    args.add_all(ctx.attr.overrides + _setting(ctx, "_set"), format_each = "--set=%s")
+    args.add_all([
+        "--set=data.synthetic.train_images=50",
+        "--set=data.synthetic.test_images=%d" % ctx.attr.count,
+    ])
+    args.add(folder.path, format = "--output=%s")
+    ctx.actions.run(
+        executable = ctx.executable._draw,
+        arguments = [args],
+        inputs = [ctx.file.experiment] + ctx.files.experiments,
+        outputs = [folder],
+        mnemonic = "DrawImages",
+        progress_message = "Drawing the first test images of " + ctx.label.name,
+    )
+    return [DefaultInfo(files = depset([folder]))]
+
+_study_images = rule(
+    implementation = _study_images_impl,
+    attrs = dict(
+        _SETTINGS,
+        count = attr.int(default = 12, doc = "test images, the first ones"),
+        experiment = attr.label(allow_single_file = [".textproto"], mandatory = True),
+        experiments = attr.label(default = "//experiments:textprotos"),
+        overrides = attr.string_list(),
+        _draw = attr.label(default = "//tools/trainer:draw_images", executable = True, cfg = "target"),
+    ),
 )
 
 def _study_report_impl(ctx):
@@ -107,10 +184,13 @@ def _study_report_impl(ctx):
     args.add(text, format = "--text=%s")
     args.add(json, format = "--json=%s")
     inputs = []
-    for cell in ctx.attr.pretraining + ctx.attr.cells:
+    for i, cell in enumerate(ctx.attr.pretraining + ctx.attr.cells):
         info = cell[CellInfo]
+        row = "pretraining" if i < len(ctx.attr.pretraining) else ctx.attr.rows[i - len(ctx.attr.pretraining)]
+        if row == "pretraining" and _setting(ctx, "_data"):
+            continue
         inputs += [info.metrics, info.times, info.resolved, info.provenance]
-        args.add("--cell=%s:%d:%s" % (info.variant, info.seed, info.metrics.dirname))
+        args.add("--cell=%s:%d:%s" % (row, info.seed, info.metrics.dirname))
     ctx.actions.run(
         executable = ctx.executable._report,
         arguments = [args],
@@ -123,13 +203,15 @@ def _study_report_impl(ctx):
 
 _study_report = rule(
     implementation = _study_report_impl,
-    attrs = {
-        "baseline": attr.string(mandatory = True),
-        "cells": attr.label_list(providers = [CellInfo]),
-        "pretraining": attr.label_list(providers = [CellInfo]),
-        "study": attr.string(mandatory = True),
-        "_report": attr.label(default = "//ablations:report", executable = True, cfg = "target"),
-    },
+    attrs = dict(
+        _SETTINGS,
+        baseline = attr.string(mandatory = True),
+        cells = attr.label_list(providers = [CellInfo]),
+        pretraining = attr.label_list(providers = [CellInfo]),
+        rows = attr.string_list(doc = "the variant of each cell"),
+        study = attr.string(mandatory = True),
+        _report = attr.label(default = "//ablations:report", executable = True, cfg = "target"),
+    ),
 )
 
 def _study_program_impl(ctx):
@@ -159,17 +241,56 @@ _study_program = rule(
     executable = True,
 )
 
-def variant(scheme, overrides = [], seeds = 1):
+def variant(scheme, overrides = [], seeds = 1, full_scale_overrides = None, same_as = None):
     """One row of a study.
 
     Args:
-      scheme: the trainer, "full" for //tools/trainer:trainer_full, which links only that scheme.
+      scheme: the trainer, "full" for //tools/trainer:trainer_full, which links only that scheme. It also sets
+        model.self_attention.
       overrides: "path=value" as --set takes them, on top of the study's experiment.
       seeds: how many seeds, 0 ... seeds - 1; the variants of one seed start from the same pretraining.
+      full_scale_overrides: instead of `overrides` with --//ablations:data; the same ones where it is not given.
+      same_as: a variant of the study that this one shares with (`shared_with`), whose cells are this row too. What
+        that study says of it must be what is said here.
     """
-    return struct(scheme = scheme, overrides = overrides, seeds = seeds)
+    return struct(
+        full_scale_overrides = overrides if full_scale_overrides == None else full_scale_overrides,
+        overrides = overrides,
+        same_as = same_as,
+        scheme = scheme,
+        seeds = seeds,
+    )
 
-def ablation_study(name, experiment, baseline, variants, overrides = [], visibility = None):
+def _as_written(value):
+    # existing_rule gives lists as tuples
+    return list(value) if type(value) in ["list", "tuple"] else value
+
+def _cell(name, attributes, shared = None, must_share = False):
+    """The label of a cell: `shared`, where there is one of the same attributes, or a new one called `name`."""
+    existing = native.existing_rule(shared) if shared else None
+    different = ["nothing, for it is not there"]
+    if existing:
+        different = [key for key, value in attributes.items() if _as_written(existing[key]) != value]
+        if not different:
+            return ":" + shared
+    if must_share:
+        fail("%s: same_as names %s, which differs in %s" % (name, shared, ", ".join(different)))
+    _training_cell(name = name, tags = ["manual"], **attributes)
+    return ":" + name
+
+def _label(experiment):
+    return experiment if experiment.startswith("//") or experiment.startswith(":") else ":" + experiment
+
+def ablation_study(
+        name,
+        experiment,
+        baseline,
+        variants,
+        overrides = [],
+        full_scale_experiment = "//experiments:grouppose_r50_coco.textproto",
+        full_scale_overrides = [],
+        shared_with = None,
+        visibility = None):
     """Trains every variant with every seed and compares them with the baseline.
 
     Args:
@@ -178,6 +299,10 @@ def ablation_study(name, experiment, baseline, variants, overrides = [], visibil
       baseline: the variant that the others are compared with.
       variants: name -> variant(...).
       overrides: "path=value" for all cells, the pretraining included.
+      full_scale_experiment: instead of `experiment` with --//ablations:data.
+      full_scale_overrides: instead of `overrides` with --//ablations:data.
+      shared_with: a study defined above in the same file. Where it has the same pretraining, or the same cell under the
+        same name (or under the name that `same_as` gives), that one is used and nothing is trained twice.
       visibility: of the program and the report.
     """
     if baseline not in variants:
@@ -186,43 +311,56 @@ def ablation_study(name, experiment, baseline, variants, overrides = [], visibil
         if value.seeds < 1:
             fail("%s: variant %r has %d seeds, expected at least one" % (name, key, value.seeds))
     tags = ["manual"]
+
+    common = dict(
+        experiment = _label(experiment),
+        full_scale_experiment = _label(full_scale_experiment),
+    )
     pretraining = []
     for seed in range(max([v.seeds for v in variants.values()])):
-        cell = "%s.pretraining.seed%d" % (name, seed)
-        _training_cell(
-            name = cell,
-            experiment = experiment,
-            mode = "pretrain",
-            overrides = overrides,
-            seed = seed,
-            study = name,
-            tags = tags,
-            trainer = "//tools/trainer:trainer_pretraining",
-            variant = "pretraining",
-        )
-        pretraining.append(cell)
-    cells = []
-    for key, value in variants.items():
-        for seed in range(value.seeds):
-            cell = "%s.%s.seed%d" % (name, key, seed)
-            _training_cell(
-                name = cell,
-                experiment = experiment,
-                mode = "train",
-                overrides = overrides + value.overrides,
-                pretrained = pretraining[seed],
+        pretraining.append(_cell(
+            name = "%s.pretraining.seed%d" % (name, seed),
+            shared = shared_with and "%s.pretraining.seed%d" % (shared_with, seed),
+            attributes = dict(
+                common,
+                full_scale_overrides = full_scale_overrides,
+                mode = "pretrain",
+                overrides = overrides,
                 seed = seed,
-                study = name,
-                tags = tags,
-                trainer = "//tools/trainer:trainer_" + value.scheme,
-                variant = key,
-            )
-            cells.append(cell)
+                trainer = "//tools/trainer:trainer_pretraining",
+            ),
+        ))
+    cells, rows = [], []
+    for key, value in variants.items():
+        scheme = ["model.self_attention=" + value.scheme.upper()]
+        for seed in range(value.seeds):
+            cells.append(_cell(
+                name = "%s.%s.seed%d" % (name, key, seed),
+                shared = shared_with and "%s.%s.seed%d" % (shared_with, value.same_as or key, seed),
+                must_share = bool(value.same_as),
+                attributes = dict(
+                    common,
+                    full_scale_overrides = full_scale_overrides + scheme + value.full_scale_overrides,
+                    mode = "train",
+                    overrides = overrides + scheme + value.overrides,
+                    pretrained = pretraining[seed],
+                    seed = seed,
+                    trainer = "//tools/trainer:trainer_" + value.scheme,
+                ),
+            ))
+            rows.append(key)
+    _study_images(
+        name = name + ".images",
+        experiment = experiment,
+        overrides = overrides,
+        tags = tags,
+    )
     _study_report(
         name = name + "_report",
         baseline = baseline,
         cells = cells,
         pretraining = pretraining,
+        rows = rows,
         study = name,
         tags = tags,
         visibility = visibility,

@@ -46,12 +46,12 @@ TEST(Show, RefusesWrongUsage) {
 }
 
 TEST(Explain, SaysTypeDefaultCommentAndValues) {
-  EXPECT_EQ(RunConfig({"explain", "model.self_attention"}).out,
-            "model.self_attention: one of FULL, GROUP; GROUP by default\n"
-            "  scheme of the decoder\n"
+  EXPECT_EQ(RunConfig({"explain", "model.instance_query"}).out,
+            "model.instance_query: one of EMBEDDING, EMBEDDING_PLUS_MEMORY; EMBEDDING by default\n"
+            "  what an instance token starts from\n"
             "\n"
-            "  FULL   one attention over all N(K+1) tokens\n"
-            "  GROUP  within an instance, then across instances (Group Pose)\n");
+            "  EMBEDDING              one shared embedding for all instances, as published\n"
+            "  EMBEDDING_PLUS_MEMORY  plus the instance's selected encoder memory\n");
   EXPECT_THAT(RunConfig({"explain", "training.optimizer.learning_rate"}).out,
               StartsWith("training.optimizer.learning_rate: a number; 0.0001 by default\n  of everything but"));
   EXPECT_THAT(RunConfig({"explain", "data.augmentation.scales"}).out,

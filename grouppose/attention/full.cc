@@ -1,10 +1,8 @@
-// FULL: one self-attention over all N(K+1) tokens of an image, the plain alternative to grouping.
+// FULL: one self-attention over all N(K+1) tokens of an image, the plain alternative to grouping. See full.md.
 #include <memory>
 
 #include "grouppose/attention/scheme.h"
-#include "grouppose/nn/dropout.h"
-#include "grouppose/nn/multihead_attention.h"
-#include "grouppose/nn/normalisation.h"
+#include "grouppose/attention/sub_layer.h"
 
 namespace grouppose {
 namespace {
@@ -12,16 +10,9 @@ namespace {
 class FullAttention : public AttentionScheme {
  public:
   explicit FullAttention(const AttentionSchemeOptions& options)
-      : options_(options),
-        attention_(Add("full_attn", std::make_unique<nn::MultiheadAttention>(nn::MultiheadAttentionOptions{
-                                        options.hidden_dim, options.num_heads, options.dropout}))),
-        norm_(Add("full_norm", std::make_unique<nn::LayerNorm>(options.hidden_dim))) {}
+      : full_(Add("", std::make_unique<AttentionSubLayer>("full", options))) {}
 
-  at::Tensor Forward(const at::Tensor& tokens) override {
-    const at::Tensor all = tokens.flatten(1, 2);
-    const at::Tensor attended = nn::Dropout(attention_->SelfAttention(all, 1), options_.dropout, training());
-    return norm_->Forward(all.add(attended)).view(tokens.sizes());
-  }
+  at::Tensor Forward(const at::Tensor& tokens) override { return full_->ForwardOverAll(tokens); }
 
   int64_t AttentionPairs(int64_t num_instances, int64_t num_keypoints) const override {
     const int64_t tokens = num_instances * (num_keypoints + 1);
@@ -29,9 +20,7 @@ class FullAttention : public AttentionScheme {
   }
 
  private:
-  AttentionSchemeOptions options_;
-  nn::MultiheadAttention* attention_;
-  nn::LayerNorm* norm_;
+  AttentionSubLayer* full_;
 };
 
 const AttentionSchemeRegistrar kRegistrar("FULL", [](const AttentionSchemeOptions& options) {

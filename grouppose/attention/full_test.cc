@@ -10,12 +10,14 @@ namespace {
 using testing::Near;
 using testing::Token;
 
+bool All(Token, Token) { return true; }
+
 TEST(FullAttention, EqualsTheDefinition) {
   const auto scheme = testing::MakeFilledScheme("FULL");
-  for (const auto& [instances, types] : {std::pair<int64_t, int64_t>{4, 3}, {1, 5}, {7, 2}}) {
+  for (const auto& [instances, types] : {std::pair<int64_t, int64_t>{4, 3}, {1, 5}, {7, 2}, {3, 1}}) {
     const at::Tensor tokens = testing::OracleTokens(2, instances, types);
-    const at::Tensor expected = testing::OracleSubLayer(*scheme, "full_attn", "full_norm", tokens.to(at::kDouble),
-                                                        [](Token, Token) { return true; });
+    const at::Tensor x = tokens.to(at::kDouble);
+    const at::Tensor expected = testing::OracleSubLayer(*scheme, "full_attn", "full_norm", x, All);
     EXPECT_TRUE(Near(scheme->Forward(tokens).detach(), expected.to(at::kFloat), 5e-6)) << instances << " x " << types;
   }
 }
@@ -26,7 +28,11 @@ TEST(FullAttention, PermutingInstancesPermutesOutputs) {
 
 TEST(FullAttention, GradientsArrive) { testing::ExpectGradientsArrive(*testing::MakeFilledScheme("FULL")); }
 
-TEST(FullAttention, CountsPairs) { EXPECT_EQ(testing::MakeFilledScheme("FULL")->AttentionPairs(100, 17), 3240000); }
+TEST(FullAttention, GradientsReachEverything) {
+  testing::ExpectGradientReaches(*testing::MakeFilledScheme("FULL"), All);
+}
+
+TEST(FullAttention, CountsPairs) { testing::ExpectPairs(*testing::MakeFilledScheme("FULL"), {All}); }
 
 }  // namespace
 }  // namespace grouppose

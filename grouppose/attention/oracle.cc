@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <map>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -33,6 +33,16 @@ at::Tensor FromRows(const Rows& rows) {
   double* out = m.mutable_data_ptr<double>();
   for (const std::vector<double>& row : rows) out = std::copy(row.begin(), row.end(), out);
   return m;
+}
+
+std::vector<double> ToRow(const at::Tensor& vector) { return ToRows(vector.unsqueeze(0))[0]; }
+
+at::Tensor TensorOf(const AttentionScheme& scheme, const std::string& name) {
+  for (const nn::NamedTensor& named : scheme.NamedTensors()) {
+    if (named.name == name) return named.tensor;
+  }
+  GROUPPOSE_CHECK(false, "the scheme has no ", name);
+  return {};
 }
 
 // W x + b for one row x.
@@ -93,23 +103,18 @@ at::Tensor OracleTokens(int64_t batch, int64_t num_instances, int64_t num_types)
   return RecipeTensor("tokens", {batch, num_instances, num_types, kOracleHidden}, 12);
 }
 
-at::Tensor OracleSubLayer(const AttentionScheme& scheme, const std::string& attention, const std::string& norm,
-                          const at::Tensor& tokens, const MayLook& may_look) {
-  std::map<std::string, at::Tensor> parameters;
-  for (const nn::NamedTensor& named : scheme.NamedTensors()) parameters[named.name] = named.tensor;
-  const auto vector = [&](const std::string& name) { return ToRows(parameters.at(name).unsqueeze(0))[0]; };
-  const Rows in_weight = ToRows(parameters.at(attention + ".in_proj_weight"));
-  const Rows out_weight = ToRows(parameters.at(attention + ".out_proj.weight"));
-  const std::vector<double> in_bias = vector(attention + ".in_proj_bias"),
-                            out_bias = vector(attention + ".out_proj.bias"), norm_weight = vector(norm + ".weight"),
-                            norm_bias = vector(norm + ".bias");
+at::Tensor OracleAttention(const AttentionScheme& scheme, const std::string& attention, const at::Tensor& tokens,
+                           const MayLook& may_look) {
+  const Rows in_weight = ToRows(TensorOf(scheme, attention + ".in_proj_weight"));
+  const Rows out_weight = ToRows(TensorOf(scheme, attention + ".out_proj.weight"));
+  const std::vector<double> in_bias = ToRow(TensorOf(scheme, attention + ".in_proj_bias"));
+  const std::vector<double> out_bias = ToRow(TensorOf(scheme, attention + ".out_proj.bias"));
   const int64_t types = tokens.size(2), count = tokens.size(1) * types;
 
   std::vector<at::Tensor> images;
   for (int64_t image = 0; image < tokens.size(0); ++image) {
-    const Rows x = ToRows(tokens[image].flatten(0, 1));
     Rows queries, keys, values, outputs;
-    for (const std::vector<double>& row : x) {
+    for (const std::vector<double>& row : ToRows(tokens[image].flatten(0, 1))) {
       queries.push_back(Affine(in_weight, in_bias, row, 0, kOracleHidden));
       keys.push_back(Affine(in_weight, in_bias, row, kOracleHidden, kOracleHidden));
       values.push_back(Affine(in_weight, in_bias, row, 2 * kOracleHidden, kOracleHidden));
@@ -117,13 +122,60 @@ at::Tensor OracleSubLayer(const AttentionScheme& scheme, const std::string& atte
     for (int64_t i = 0; i < count; ++i) {
       std::vector<bool> allowed(count);
       for (int64_t j = 0; j < count; ++j) allowed[j] = may_look({i / types, i % types}, {j / types, j % types});
-      std::vector<double> y = Affine(out_weight, out_bias, Attend(queries[i], keys, values, allowed), 0, kOracleHidden);
-      for (size_t c = 0; c < y.size(); ++c) y[c] += x[i][c];
-      outputs.push_back(Normalise(y, norm_weight, norm_bias));
+      outputs.push_back(Affine(out_weight, out_bias, Attend(queries[i], keys, values, allowed), 0, kOracleHidden));
     }
     images.push_back(FromRows(outputs).view(tokens[image].sizes()));
   }
   return at::stack(images);
+}
+
+at::Tensor OracleNorm(const AttentionScheme& scheme, const std::string& norm, const at::Tensor& tokens) {
+  const std::vector<double> weight = ToRow(TensorOf(scheme, norm + ".weight"));
+  const std::vector<double> bias = ToRow(TensorOf(scheme, norm + ".bias"));
+  Rows rows = ToRows(tokens.flatten(0, 2));
+  for (std::vector<double>& row : rows) row = Normalise(std::move(row), weight, bias);
+  return FromRows(rows).view(tokens.sizes());
+}
+
+at::Tensor OracleSubLayer(const AttentionScheme& scheme, const std::string& attention, const std::string& norm,
+                          const at::Tensor& tokens, const MayLook& may_look) {
+  return OracleNorm(scheme, norm, tokens + OracleAttention(scheme, attention, tokens, may_look));
+}
+
+void ExpectGradientReaches(AttentionScheme& scheme, const MayLook& reached) {
+  constexpr int64_t kInstances = 4, kTypes = 3;
+  at::Tensor tokens = OracleTokens(1, kInstances, kTypes).clone();
+  tokens.set_requires_grad(true);
+  const at::Tensor probe = RecipeTensor("probe", {kOracleHidden}, 14);
+  for (int64_t i = 0; i < kInstances * kTypes; ++i) {
+    const Token output{i / kTypes, i % kTypes};
+    tokens.mutable_grad() = at::Tensor();
+    (scheme.Forward(tokens)[0][output.instance][output.type] * probe).sum().backward();
+    for (int64_t j = 0; j < kInstances * kTypes; ++j) {
+      const Token input{j / kTypes, j % kTypes};
+      const bool arrives = tokens.grad()[0][input.instance][input.type].abs().max().item<float>() > 0;
+      EXPECT_EQ(arrives, reached(output, input)) << "output (" << output.instance << ", " << output.type << "), input ("
+                                                 << input.instance << ", " << input.type << ")";
+    }
+  }
+}
+
+void SetToZero(const AttentionScheme& scheme, const std::string& name) {
+  const at::NoGradGuard no_grad;
+  TensorOf(scheme, name).zero_();
+}
+
+void ExpectPairs(const AttentionScheme& scheme, const std::vector<MayLook>& masks) {
+  constexpr int64_t kInstances = 5, kTypes = 4;
+  int64_t pairs = 0;
+  for (const MayLook& may_look : masks) {
+    for (int64_t i = 0; i < kInstances * kTypes; ++i) {
+      for (int64_t j = 0; j < kInstances * kTypes; ++j) {
+        if (may_look({i / kTypes, i % kTypes}, {j / kTypes, j % kTypes})) ++pairs;
+      }
+    }
+  }
+  EXPECT_EQ(scheme.AttentionPairs(kInstances, kTypes - 1), pairs);
 }
 
 void ExpectInstancesPermute(AttentionScheme& scheme) {

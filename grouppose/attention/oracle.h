@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "grouppose/attention/scheme.h"
 
@@ -36,6 +37,23 @@ at::Tensor OracleSubLayer(const AttentionScheme& scheme, const std::string& atte
 
 // Fails the running test unless permuting the instances permutes the outputs.
 void ExpectInstancesPermute(AttentionScheme& scheme);
+
+// Attention alone under the mask, without residual and norm; else as OracleSubLayer.
+at::Tensor OracleAttention(const AttentionScheme& scheme, const std::string& attention, const at::Tensor& tokens,
+                           const MayLook& may_look);
+// Layer norm with the parameters `norm`.* of the scheme, double in, double out.
+at::Tensor OracleNorm(const AttentionScheme& scheme, const std::string& norm, const at::Tensor& tokens);
+
+// Fails the running test unless, in one block, the gradient of an output token reaches exactly the input tokens that
+// `reached` names: it is not zero there and exactly zero everywhere else. All pairs of 4 instances of 3 types.
+void ExpectGradientReaches(AttentionScheme& scheme, const MayLook& reached);
+
+// Sets a tensor of the scheme to zero: an attention whose "NAME_attn.out_proj.weight" is zero passes nothing on.
+void SetToZero(const AttentionScheme& scheme, const std::string& name);
+
+// Query-key pairs counted one by one for 5 instances of 3 keypoints, against AttentionPairs(); `masks` has one entry an
+// attention of the block.
+void ExpectPairs(const AttentionScheme& scheme, const std::vector<MayLook>& masks);
 
 // Fails the running test unless every parameter and the tokens receive a finite gradient that is not zero throughout.
 void ExpectGradientsArrive(AttentionScheme& scheme);

@@ -245,10 +245,10 @@ absl::Status EvaluateAndRecord(const Experiment& experiment, const RunOptions& o
   }
   folder->AddEvaluation(evaluation.metrics, step, split);
   folder->AddEvaluationSeconds(CpuSeconds() - start);
-  if (!options.cell) {
-    RETURN_IF_ERROR(folder->WriteResults(evaluation.detections));
-    // so that results.json can be scored by any other program
-    if (!IsAnnotationFile(experiment.data(), split)) RETURN_IF_ERROR(folder->WriteGroundTruth(dataset.ground_truth()));
+  RETURN_IF_ERROR(folder->WriteResults(evaluation.detections));
+  // so that results.json can be scored by any other program; a report finds everything in the folder of the cell
+  if (options.cell || !IsAnnotationFile(experiment.data(), split)) {
+    RETURN_IF_ERROR(folder->WriteGroundTruth(dataset.ground_truth()));
   }
   return folder->WriteMetrics();
 }

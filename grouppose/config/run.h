@@ -33,7 +33,7 @@ struct RunOptions {
   int threads = 0;                       // of one operator; 0: as many as there are cores
   bool deterministic = false;            // one thread, torch's deterministic algorithms (see train/determinism.h)
   bool quiet = false;                    // no progress
-  // Of a cell: weights in checkpoint.safetensors, no results, no state to resume from.
+  // Of a cell: weights in checkpoint.safetensors, ground_truth.json always, no state to resume from.
   bool cell = false;
 };
 

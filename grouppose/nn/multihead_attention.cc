@@ -38,6 +38,16 @@ at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& tokens, int64_t a
   return out_proj_->Forward(attended.view(sizes).movedim(-2, along).flatten(-2));
 }
 
+MultiheadAttention::Heads MultiheadAttention::Project(const at::Tensor& tokens) const {
+  const int64_t hidden = options_.hidden_dim, heads = options_.num_heads;
+  GROUPPOSE_CHECK(tokens.size(-1) == hidden, "tokens ", tokens.sizes(), ", hidden size ", hidden);
+  const at::Tensor projected = at::linear(tokens, in_proj_weight_, in_proj_bias_);
+  const auto part = [&](int64_t which) {
+    return projected.narrow(-1, which * hidden, hidden).unflatten(-1, {heads, hidden / heads});
+  };
+  return {part(0), part(1), part(2)};
+}
+
 at::Tensor MultiheadAttention::Forward(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) const {
   const int64_t hidden = options_.hidden_dim, heads = options_.num_heads;
   const auto project = [&](const at::Tensor& x, int64_t part) {

@@ -28,6 +28,14 @@ class MultiheadAttention : public Module {
   //   tokens [..., hidden] -> the same shape
   at::Tensor SelfAttention(const at::Tensor& tokens, int64_t along) const;
 
+  // For attention that neither form covers: queries, keys and values, each [..., heads, channels], and the output
+  // projection of what was attended, [..., hidden]. Dropout of the weights is the caller's.
+  struct Heads {
+    at::Tensor queries, keys, values;
+  };
+  Heads Project(const at::Tensor& tokens) const;
+  at::Tensor Output(const at::Tensor& attended) const { return out_proj_->Forward(attended); }
+
   // query [batch, queries, hidden]; key, value [batch, keys, hidden] -> [batch, queries, hidden]
   at::Tensor Forward(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) const;
 

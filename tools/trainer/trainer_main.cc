@@ -23,6 +23,7 @@ absl::Status Run(const std::vector<std::string>& arguments) {
   flags.Positional(&words, "pretrain|train", "the shared pretraining, or a variant that starts from it");
   flags.Required("experiment", &experiment_path, "FILE", "experiment textproto");
   flags.Repeated("set", &overrides, "PATH=VALUE", "override of a field of the experiment");
+  flags.Optional("data", &options.data_root, "DIR", "root of a COCO or CrowdPose data set; synthetic people need none");
   flags.Optional("seed", &seed, "N", "names initial values, order and augmentation");
   flags.Required("output", &options.output, "DIR", "where the results go");
   flags.Optional("init", &options.init, "FILE", "weights to start from, safetensors");
