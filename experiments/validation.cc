@@ -120,8 +120,9 @@ constexpr Range kRanges[] = {
     AtLeast("pretraining.stage_one.num_queries", 1),
 };
 
-// The keypoints of COCO, which the synthetic people have too.
-constexpr int kCocoKeypoints = 17;
+// The keypoints of a person; the synthetic people have those of COCO.
+int KeypointsOf(Data::Source source) { return source == Data::CROWDPOSE ? 14 : 17; }
+
 // C3, C4 and C5 of ResNet-50, stages 1, 2 and 3 of a Swin.
 constexpr int kPublishedLevels = 3;
 // Of a Swin; the last one is always among the levels.
@@ -215,6 +216,10 @@ void CheckSplit(const Experiment& experiment, Checker* check) {
     check->Require(split == "val" || split == "train", paths, quoted, "\"val\" or \"train\" for COCO");
     return;
   }
+  if (data.source() == Data::CROWDPOSE) {
+    check->Require(split == "test" || split == "train", paths, quoted, "\"test\" or \"train\" for CROWDPOSE");
+    return;
+  }
   check->Require(split == "test" || split == "tuning" || split == "train", paths, quoted,
                  "\"test\", \"tuning\" or \"train\" for SYNTHETIC");
   check->Require(split != "test" || data.synthetic().test_images() > 0, {"data.synthetic.test_images", paths[0]}, 0,
@@ -278,7 +283,8 @@ void CheckAugmentation(const Experiment& experiment, Checker* check) {
   const Augmentation& augmentation = experiment.data().augmentation();
   const std::string prefix = "data.augmentation.";
   check->Require(!augmentation.scales().empty() || experiment.data().source() == Data::SYNTHETIC,
-                 {prefix + "scales", "data.source"}, "empty", "at least one scale, such as [480, 512, 544], for COCO");
+                 {prefix + "scales", "data.source"}, "empty",
+                 "at least one scale, such as [480, 512, 544], for photos");
   for (int scale : augmentation.scales()) {
     check->Require(scale <= augmentation.max_size(), {prefix + "scales", prefix + "max_size"}, scale,
                    absl::StrCat("at most max_size (", augmentation.max_size(), ")"));
@@ -391,13 +397,22 @@ void CheckModel(const Experiment& experiment, Checker* check) {
                  absl::StrCat("a multiple of ", kHiddenUnit, " (group norm and sine embeddings)"));
   check->Require(model.hidden_dim() % model.num_heads() == 0, {"model.hidden_dim", "model.num_heads"},
                  model.hidden_dim(), absl::StrCat("a multiple of model.num_heads (", model.num_heads(), ")"));
-  check->Require(model.num_body_points() == kCocoKeypoints, {"model.num_body_points", "data.source"},
+  const Data::Source source = experiment.data().source();
+  check->Require(model.num_body_points() == KeypointsOf(source), {"model.num_body_points", "data.source"},
                  model.num_body_points(),
-                 absl::StrCat(kCocoKeypoints, ", as ", Data::Source_Name(experiment.data().source()), " has"));
+                 absl::StrCat(KeypointsOf(source), ", as ", Data::Source_Name(source), " has"));
   const SyntheticPeople& people = experiment.data().synthetic();
   check->Require(!UsesSyntheticPeople(experiment) || people.max_persons() <= model.num_queries(),
                  {"data.synthetic.max_persons", "model.num_queries"}, people.max_persons(),
                  absl::StrCat("at most model.num_queries (", model.num_queries(), "): each person takes a query"));
+}
+
+// Stage one predicts poses of synthetic people; heatmaps leave nothing behind that counts keypoints.
+void CheckPretraining(const Experiment& experiment, Checker* check) {
+  const int steps = experiment.pretraining().stage_one().steps();
+  check->Require(steps == 0 || KeypointsOf(experiment.data().source()) == KeypointsOf(Data::SYNTHETIC),
+                 {"pretraining.stage_one.steps", "data.source"}, steps,
+                 "0: the synthetic people have other keypoints than CROWDPOSE");
 }
 
 // A step takes different images.
@@ -447,6 +462,7 @@ absl::Status Validate(const Experiment& experiment, const Origins& origins) {
   CheckAugmentation(experiment, &check);
   CheckBackbone(experiment, &check);
   CheckModel(experiment, &check);
+  CheckPretraining(experiment, &check);
   CheckBatches(experiment, &check);
   CheckTraining(experiment, &check);
   CheckEvaluation(experiment, &check);

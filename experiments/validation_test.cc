@@ -172,11 +172,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"",
              {},
              "run.textproto: data.augmentation.scales is empty by default, expected at least one scale, such as [480, "
-             "512, 544], for COCO"},
+             "512, 544], for photos"},
         Case{kCoco,
              {"data.augmentation.scales=[]"},
              "--set data.augmentation.scales=[]: data.augmentation.scales is empty, expected at least one scale, such "
-             "as [480, 512, 544], for COCO"},
+             "as [480, 512, 544], for photos"},
         Case{kCoco,
              {"data.augmentation.max_size=600"},
              "--set data.augmentation.max_size=600: data.augmentation.scales is 800, expected at most max_size (600)"},
@@ -274,6 +274,19 @@ INSTANTIATE_TEST_SUITE_P(
         Case{kSynthetic,
              {"model.num_body_points=14"},
              "--set model.num_body_points=14: model.num_body_points is 14, expected 17, as SYNTHETIC has"},
+        Case{kCoco,
+             {"data.source=CROWDPOSE", "data.evaluation_split=test"},
+             "--set data.source=CROWDPOSE: model.num_body_points is 17 by default, expected 14, as CROWDPOSE has"},
+        Case{kCoco, {"data.source=CROWDPOSE", "data.evaluation_split=test", "model.num_body_points=14"}, ""},
+        Case{kCoco,
+             {"data.source=CROWDPOSE", "model.num_body_points=14"},
+             "--set data.source=CROWDPOSE: data.evaluation_split is \"val\" by default, expected \"test\" or \"train\" "
+             "for CROWDPOSE"},
+        Case{kCoco,
+             {"data.source=CROWDPOSE", "data.evaluation_split=test", "model.num_body_points=14",
+              "pretraining.stage_one.steps=1"},
+             "--set pretraining.stage_one.steps=1: pretraining.stage_one.steps is 1, expected 0: the synthetic people "
+             "have other keypoints than CROWDPOSE"},
         Case{kCoco,
              {"model.num_body_points=18"},
              "--set model.num_body_points=18: model.num_body_points is 18, expected 17, as COCO has"},

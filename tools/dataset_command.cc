@@ -1,11 +1,15 @@
 #include "tools/dataset_command.h"
 
 #include <cstdio>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/files.h"
 #include "base/flags.h"
 #include "base/status.h"
+#include "eval/annotations.h"
+#include "eval/join.h"
 #include "experiments/experiment.h"
 #include "grouppose/config/options.h"
 #include "grouppose/data/synthesize.h"
@@ -16,7 +20,8 @@ namespace {
 constexpr char kHelp[] =
     "grouppose dataset: data sets on disk.\n\n"
     "Usage: grouppose dataset SUBCOMMAND [flags]\n\n"
-    "  synthesize\n      draw synthetic people as a COCO folder\n";
+    "  synthesize\n      draw synthetic people as a COCO folder\n"
+    "  concat\n      join annotation files, such as CrowdPose's train and val\n";
 
 absl::Status RunSynthesize(const std::vector<std::string>& arguments) {
   std::string experiment_path, output;
@@ -47,6 +52,35 @@ absl::Status RunSynthesize(const std::vector<std::string>& arguments) {
   return absl::OkStatus();
 }
 
+absl::Status RunConcat(const std::vector<std::string>& arguments) {
+  std::vector<std::string> inputs;
+  std::string output;
+  base::Flags flags("grouppose dataset concat",
+                    "Joins annotation files of one data set, such as crowdpose_train.json and crowdpose_val.json into "
+                    "the crowdpose_trainval.json that CrowdPose is trained on.");
+  flags.Positional(&inputs, "FILE FILE...", "annotations in COCO's format, without a common image");
+  flags.Required("output", &output, "FILE", "the file to write");
+  ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
+  if (!go_on) return absl::OkStatus();
+  if (inputs.size() < 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dataset concat: expected two files or more, found ", inputs.size()));
+  }
+  std::vector<eval::Dataset> parts;
+  for (const std::string& input : inputs) {
+    ASSIGN_OR_RETURN(eval::Dataset part, eval::ReadDataset(base::UserPath(input)));
+    parts.push_back(std::move(part));
+  }
+  const absl::StatusOr<eval::Dataset> joined = eval::Join(parts);
+  if (!joined.ok()) {
+    return absl::Status(joined.status().code(),
+                        absl::StrCat(absl::StrJoin(inputs, ", "), ": ", std::string(joined.status().message())));
+  }
+  RETURN_IF_ERROR(eval::WriteDataset(base::UserPath(output), *joined));
+  std::printf("%s: %zu images, %zu annotations\n", output.c_str(), joined->images.size(), joined->annotations.size());
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status RunDatasetCommand(const std::vector<std::string>& arguments) {
@@ -55,13 +89,12 @@ absl::Status RunDatasetCommand(const std::vector<std::string>& arguments) {
     std::fputs(kHelp, stdout);
     return absl::OkStatus();
   }
-  if (arguments[0] != "synthesize") {
-    const std::string nearest = base::NearestName(arguments[0], {"synthesize"});
-    return absl::InvalidArgumentError(
-        absl::StrCat("dataset: unknown subcommand '", arguments[0], "'",
-                     nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?")));
-  }
-  return RunSynthesize(std::vector<std::string>(arguments.begin() + 1, arguments.end()));
+  const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+  if (arguments[0] == "synthesize") return RunSynthesize(rest);
+  if (arguments[0] == "concat") return RunConcat(rest);
+  const std::string nearest = base::NearestName(arguments[0], {"synthesize", "concat"});
+  return absl::InvalidArgumentError(absl::StrCat("dataset: unknown subcommand '", arguments[0], "'",
+                                                 nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?")));
 }
 
 }  // namespace grouppose

@@ -35,7 +35,7 @@ struct RunFlags {
     flags->Repeated("set", &overrides, "PATH=VALUE",
                     "override of a field of the experiment, such as training.optimizer.learning_rate=5e-4");
     flags->Optional("data", &options.data_root, "ROOT",
-                    "folder with annotations/ and images/ of COCO; not used by synthetic experiments");
+                    "folder with annotations/ (CrowdPose: json/) and images/; not used by synthetic experiments");
     flags->Required("output", &options.output, "DIR",
                     "folder for results, made where it is missing; one that holds another training is refused");
     flags->Optional("device", &device, "cpu", "where tensors live; cpu is what this build has");
@@ -104,7 +104,8 @@ absl::Status Evaluate(const Arguments& arguments) {
   run.AddTo(&flags);
   flags.Required("checkpoint", &checkpoint, "FILE", "weights, safetensors");
   flags.Optional("split", &split, "NAME",
-                 "train or val; of synthetic people train, tuning or test; the experiment's where it is not given");
+                 "train or val; of CrowdPose train or test; of synthetic people train, tuning or test; the "
+                 "experiment's where it is not given");
   flags.Switch("deterministic", &run.options.deterministic, "one thread, AVX2 kernels: the same bytes on every run");
   flags.Switch("quiet", &run.options.quiet, "no progress on stderr");
   ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
@@ -124,7 +125,7 @@ constexpr Subcommand kSubcommands[] = {
     {"evaluate", "evaluate a checkpoint on a data set", Evaluate},
     {"config", "show, explain and compare experiments",
      [](const Arguments& arguments) { return grouppose::experiments::RunConfigCommand(arguments); }},
-    {"dataset", "draw synthetic people as a COCO folder", grouppose::RunDatasetCommand},
+    {"dataset", "draw synthetic people, join annotation files", grouppose::RunDatasetCommand},
 };
 
 std::string Help() {

@@ -30,12 +30,11 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenDataset(const experiments::Data& da
                                                      const std::string& split) {
   if (data.source() == experiments::Data::SYNTHETIC) return OpenSynthetic(data.synthetic(), split);
   if (data_root.empty()) {
-    return absl::InvalidArgumentError("--data=ROOT is required: the experiment's data.source is COCO");
-  }
-  if (split != "train" && split != "val") {
-    return absl::InvalidArgumentError(absl::StrCat("split '", split, "': COCO has the splits train and val"));
+    return absl::InvalidArgumentError(absl::StrCat("--data=ROOT is required: the experiment's data.source is ",
+                                                   experiments::Data::Source_Name(data.source())));
   }
   CocoOptions options;
+  options.layout = data.source() == experiments::Data::CROWDPOSE ? PhotoLayout::kCrowdPose : PhotoLayout::kCoco;
   options.root = data_root;
   options.split = split;
   if (split == "train") options.filter = FilterOptions(data.train_filter());

@@ -11,8 +11,9 @@
 
 namespace grouppose::config {
 
-// Synthetic: "train", "tuning", "test", each with a seed of its own. COCO: "train" (filtered by data.train_filter) and
-// "val" under `data_root`. InvalidArgument for another split, NotFound for missing files.
+// Synthetic: "train", "tuning", "test", each with a seed of its own. COCO and CrowdPose: "train" (filtered by
+// data.train_filter) and "val" or "test" under `data_root`. InvalidArgument for another split, NotFound for missing
+// files.
 absl::StatusOr<std::unique_ptr<Dataset>> OpenDataset(const experiments::Data& data, const std::string& data_root,
                                                      const std::string& split);
 // Synthetic people whatever data.source says: what pretraining uses.

@@ -40,7 +40,9 @@ constexpr char kInitialSha256[] = "initial_checkpoint_sha256";
 constexpr char kPretrainedFile[] = "checkpoints/pretrained.safetensors";
 
 // A photo takes milliseconds to decode, a drawn image is in memory.
-int PrefetchOf(const Experiment& experiment) { return experiment.data().source() == experiments::Data::COCO ? 4 : 0; }
+int PrefetchOf(const Experiment& experiment) {
+  return experiment.data().source() == experiments::Data::SYNTHETIC ? 0 : 4;
+}
 
 void SetThreads(const RunOptions& options) {
   if (options.deterministic) {
@@ -222,7 +224,7 @@ LoaderOptions LoaderOf(const Experiment& experiment, int64_t batch_size, uint64_
 
 // Whether the evaluated images are those of a file that the user has: not drawn, and not a part of the training images.
 bool IsAnnotationFile(const experiments::Data& data, const std::string& split) {
-  return data.source() == experiments::Data::COCO && split == "val";
+  return data.source() != experiments::Data::SYNTHETIC && split != "train";
 }
 
 // Evaluates, shows the result on stderr and notes it.

@@ -7,9 +7,11 @@
 #include <string>
 
 #include "base/files.h"
+#include "eval/annotations.h"
 #include "experiments/experiment.h"
 #include "experiments/metrics.pb.h"
 #include "experiments/textproto.h"
+#include "grouppose/testing/fixtures.h"
 
 namespace grouppose::config {
 namespace {
@@ -241,6 +243,32 @@ TEST(RunTrainingTest, RefusesWhatItCannotUseBeforeWritingAnything) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("GROUP")) << "this test links GROUP alone";
   EXPECT_FALSE(base::FileExists(options.output));
+}
+
+// 14 keypoints, from the annotations to the numbers that CrowdPose's own tool prints.
+TEST(RunTrainingTest, TrainsAndEvaluatesOnCrowdPose) {
+  SKIP_WITHOUT_TEST_DATA();
+  const Experiment experiment =
+      Small({"data.source=CROWDPOSE", "data.augmentation.scales=[64]", "data.augmentation.max_size=96",
+             "data.augmentation.evaluation_scale=64", "data.augmentation.evaluation_max_size=96",
+             "model.num_body_points=14", "training.steps=3", "pretraining.stage_one.steps=0"});
+  RunOptions options = OptionsFor("crowdpose");
+  options.data_root = ::grouppose::testing::TestDataFolder() + "/data/crowdpose_mini";
+  ASSERT_EQ(RunTraining(experiment, options), absl::OkStatus());
+  experiments::Metrics metrics;
+  ASSERT_EQ(experiments::ReadTextproto(options.output + "/metrics.textproto", &metrics), absl::OkStatus());
+  ASSERT_EQ(metrics.evaluations_size(), 1);
+  EXPECT_EQ(metrics.evaluations(0).split(), "test");
+  EXPECT_EQ(metrics.evaluations(0).images(), 12);
+  ASSERT_EQ(metrics.evaluations(0).values_size(), 11);
+  std::vector<std::string> names;
+  for (const auto& value : metrics.evaluations(0).values()) names.push_back(value.name());
+  EXPECT_THAT(names, ::testing::IsSupersetOf({"AP", "AP50", "AP75"}));
+  EXPECT_GT(metrics.final_loss(), 0);
+  EXPECT_FALSE(base::FileExists(options.output + "/ground_truth.json")) << "the user has the file";
+  const auto results = eval::ReadDetections(options.output + "/results.json", eval::ReadOptions{14});
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_EQ(results->size(), 12 * 8);
 }
 
 TEST(RunEvaluationTest, FindsAgainWhatTrainingFound) {

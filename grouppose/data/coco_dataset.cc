@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/files.h"
@@ -65,16 +66,38 @@ eval::Dataset Select(eval::Dataset all, const CocoOptions& options) {
   return selected;
 }
 
+// Where a split lies, and what its keypoints are.
+struct Place {
+  const eval::KeypointDataset& description;
+  std::string annotations, images;  // below the root
+};
+
+absl::StatusOr<Place> PlaceOf(const CocoOptions& options) {
+  const bool coco = options.layout == PhotoLayout::kCoco;
+  const std::string other = coco ? "val" : "test";
+  if (options.split != "train" && options.split != other) {
+    return absl::InvalidArgumentError(absl::StrCat("split is \"", options.split, "\", expected \"train\" or \"", other,
+                                                   "\" of ", coco ? "COCO" : "CrowdPose"));
+  }
+  if (coco) {
+    return Place{eval::Coco(), absl::StrCat("annotations/person_keypoints_", options.split, "2017.json"),
+                 absl::StrCat("images/", options.split, "2017")};
+  }
+  return Place{eval::CrowdPose(),
+               absl::StrCat("json/crowdpose_", options.split == "train" ? "trainval" : "test", ".json"), "images"};
+}
+
 // The person as a target, or false where its box has no part in the image.
-bool ToPerson(const eval::Annotation& annotation, const eval::Image& image, Person* person) {
+bool ToPerson(const eval::Annotation& annotation, const eval::Image& image, eval::AreaRule area_rule, Person* person) {
   const double width = static_cast<double>(image.width), height = static_cast<double>(image.height);
   const auto [x, y, w, h] = annotation.bbox;
   const double left = std::clamp(x, 0.0, width), right = std::clamp(x + w, 0.0, width);
   const double top = std::clamp(y, 0.0, height), bottom = std::clamp(y + h, 0.0, height);
   if (!(right > left && bottom > top)) return false;
   person->box = {left, top, right - left, bottom - top};
-  // a data set without areas takes the box
-  person->area = annotation.area.value_or(person->box[2] * person->box[3]);
+  // a data set without areas takes the box, and so does an annotation without one
+  const double box_area = person->box[2] * person->box[3];
+  person->area = area_rule == eval::AreaRule::kAnnotated ? annotation.area.value_or(box_area) : box_area;
   person->keypoints = annotation.keypoints;
   person->num_keypoints = static_cast<int>(annotation.num_keypoints);
   return true;
@@ -83,24 +106,30 @@ bool ToPerson(const eval::Annotation& annotation, const eval::Image& image, Pers
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CocoDataset>> CocoDataset::Open(const CocoOptions& options) {
-  if (options.split != "train" && options.split != "val") {
-    return absl::InvalidArgumentError(absl::StrCat("split is \"", options.split, "\", expected \"train\" or \"val\""));
+  ASSIGN_OR_RETURN(const Place place, PlaceOf(options));
+  const std::string path = base::JoinPath(options.root, place.annotations);
+  // the only file that CrowdPose does not come with
+  if (absl::EndsWith(path, "crowdpose_trainval.json") && !base::FileExists(path)) {
+    return absl::NotFoundError(absl::StrCat(path,
+                                            ": there is no such file; `grouppose dataset concat` joins "
+                                            "crowdpose_train.json and crowdpose_val.json into it"));
   }
-  const std::string path =
-      base::JoinPath(options.root, absl::StrCat("annotations/person_keypoints_", options.split, "2017.json"));
   eval::ReadOptions read;
-  read.num_keypoints = eval::Coco().num_keypoints();
+  read.num_keypoints = place.description.num_keypoints();
   ASSIGN_OR_RETURN(eval::Dataset all, eval::ReadDataset(path, read));
   eval::Dataset selected = Select(std::move(all), options);
   if (selected.images.empty()) {
     return absl::FailedPreconditionError(absl::StrCat(path, ": found no image that the rules of this run keep"));
   }
-  return std::unique_ptr<CocoDataset>(new CocoDataset(options, std::move(selected)));
+  return std::unique_ptr<CocoDataset>(
+      new CocoDataset(options, place.description, base::JoinPath(options.root, place.images), std::move(selected)));
 }
 
-CocoDataset::CocoDataset(const CocoOptions& options, eval::Dataset ground_truth)
+CocoDataset::CocoDataset(const CocoOptions& options, const eval::KeypointDataset& description, std::string image_folder,
+                         eval::Dataset ground_truth)
     : options_(options),
-      image_folder_(base::JoinPath(options.root, absl::StrCat("images/", options.split, "2017"))),
+      description_(description),
+      image_folder_(std::move(image_folder)),
       ground_truth_(std::move(ground_truth)),
       persons_(ground_truth_.images.size()),
       cache_(options.cache_images ? ground_truth_.images.size() : 0) {
@@ -109,7 +138,10 @@ CocoDataset::CocoDataset(const CocoOptions& options, eval::Dataset ground_truth)
   for (const eval::Annotation& annotation : ground_truth_.annotations) {
     const size_t index = index_of.at(annotation.image_id);
     Person person;
-    if (!IsLabelled(annotation) || !ToPerson(annotation, ground_truth_.images[index], &person)) continue;
+    if (!IsLabelled(annotation) ||
+        !ToPerson(annotation, ground_truth_.images[index], description_.area_rule, &person)) {
+      continue;
+    }
     persons_[index].push_back(std::move(person));
   }
 }

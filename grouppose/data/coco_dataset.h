@@ -1,7 +1,10 @@
-// COCO person keypoints in their real layout:
+// COCO person keypoints and CrowdPose in their real layouts:
 //
-//   ROOT/annotations/person_keypoints_{train,val}2017.json
+//   ROOT/annotations/person_keypoints_{train,val}2017.json   COCO, splits "train" and "val"
 //   ROOT/images/{train,val}2017/*.jpg
+//
+//   ROOT/json/crowdpose_{trainval,test}.json                 CrowdPose, splits "train" (trainval) and "test"
+//   ROOT/images/*.jpg
 //
 //   CocoOptions options;
 //   options.root = "/data/coco";
@@ -30,19 +33,23 @@ struct ImageFilter {
   int64_t first_images = 0;              // of the images left, those with the smallest ids
 };
 
+enum class PhotoLayout { kCoco, kCrowdPose };
+
 struct CocoOptions {
   std::string root;
-  std::string split = "train";  // "train" or "val"
+  PhotoLayout layout = PhotoLayout::kCoco;
+  std::string split = "train";
   ImageFilter filter;
   // Keeps decoded images: a COCO photo is about 0.9 MB.
   bool cache_images = false;
 };
 
 // Images in ascending order of their ids: of "train" those with a labelled keypoint (a sum of num_keypoints above 0
-// over all annotations), of "val" all.
+// over all annotations), of the others all.
 //
 // A sample's persons are the labelled ones in file order. Their boxes are clamped to the image, and a box that is empty
-// then drops the person.
+// then drops the person. The area that losses measure by is the annotated one; of CrowdPose, which has none, that of
+// the clamped box (evaluation takes a share of the box, see eval::AreaRule).
 class CocoDataset : public Dataset {
  public:
   // Reads the annotations; photos are read when they are asked for. NotFound with the path where a file is missing.
@@ -50,14 +57,16 @@ class CocoDataset : public Dataset {
 
   int64_t size() const override { return static_cast<int64_t>(ground_truth_.images.size()); }
   absl::StatusOr<Sample> Get(int64_t index) const override;
-  const eval::KeypointDataset& description() const override { return eval::Coco(); }
+  const eval::KeypointDataset& description() const override { return description_; }
   const eval::Dataset& ground_truth() const override { return ground_truth_; }
 
  private:
-  CocoDataset(const CocoOptions& options, eval::Dataset ground_truth);
+  CocoDataset(const CocoOptions& options, const eval::KeypointDataset& description, std::string image_folder,
+              eval::Dataset ground_truth);
   absl::StatusOr<Image> ReadPhoto(int64_t index) const;
 
   CocoOptions options_;
+  const eval::KeypointDataset& description_;
   std::string image_folder_;
   eval::Dataset ground_truth_;
   std::vector<std::vector<Person>> persons_;  // one list an image

@@ -168,9 +168,19 @@ TEST(CocoDataset, SaysInOneLineWhatIsMissing) {
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(absl::StrContains(status.message(), "nowhere/annotations/person_keypoints_train2017.json")) << status;
 
+  options.layout = PhotoLayout::kCrowdPose;
+  status = CocoDataset::Open(options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(absl::StrContains(status.message(), "json/crowdpose_trainval.json")) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "grouppose dataset concat")) << status;
+  options.split = "val";
+  EXPECT_EQ(CocoDataset::Open(options).status().message(),
+            "split is \"val\", expected \"train\" or \"test\" of CrowdPose");
+
+  options.layout = PhotoLayout::kCoco;
   options.root = WriteFolder("missing");
   options.split = "test";
-  EXPECT_EQ(CocoDataset::Open(options).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(CocoDataset::Open(options).status().message(), "split is \"test\", expected \"train\" or \"val\" of COCO");
 
   options.split = "val";
   const auto dataset = Open(options);
@@ -275,6 +285,34 @@ TEST(CocoMini, ReadingAheadChangesNothing) {
   }
 }
 
+TEST(CrowdPoseMini, HasTheImagesThatItsTableSays) {
+  SKIP_WITHOUT_TEST_DATA();
+  CocoOptions options;
+  options.root = base::JoinPath(testing::TestDataFolder(), "data/crowdpose_mini");
+  options.layout = PhotoLayout::kCrowdPose;
+  const auto train = Open(options);
+  EXPECT_EQ(train->size(), 16);
+  EXPECT_EQ(train->description().num_keypoints(), 14);
+  options.split = "test";
+  const auto test = Open(options);
+  EXPECT_EQ(test->size(), 12);
+  EXPECT_EQ(test->ground_truth().annotations.size(), 78);
+  EXPECT_TRUE(test->ground_truth().images[0].crowd_index.has_value());
+  int64_t persons = 0;
+  for (const CocoDataset* dataset : {train.get(), test.get()}) {
+    for (int64_t i = 0; i < dataset->size(); ++i) {
+      const auto sample = dataset->Get(i);
+      ASSERT_TRUE(sample.ok()) << sample.status();
+      for (const Person& person : sample->persons) {
+        EXPECT_EQ(person.keypoints.size(), 42);
+        EXPECT_EQ(person.area, person.box[2] * person.box[3]);
+        ++persons;
+      }
+    }
+  }
+  EXPECT_EQ(persons, 64 + 52);
+}
+
 // ---- the official evaluation pipeline, from the file to the tensor ----
 
 struct OfficialImage {
@@ -340,42 +378,62 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, OfficialEvaluation,
                                            OfficialImage{"data_crowdpose_103319_val", "103319.jpg"}));
 
 // From the annotations of the fixture's image to its targets.
-TEST(OfficialTargets, PrepareResizeNormalise) {
-  SKIP_WITHOUT_TEST_DATA();
-  for (const std::string id : {"785", "196141"}) {
-    const testing::Fixture fixture("data_coco_" + id + "_val");
-    const std::string images = base::JoinPath(testing::TestDataFolder(), "fixtures/images/");
-    const std::string stem = std::string(12 - id.size(), '0') + id;
-    const auto annotations = base::ReadFile(images + stem + "_annotations.json");
-    ASSERT_TRUE(annotations.ok());
-    const std::vector<double> size = fixture.Numbers("decoded_hw");
+struct OfficialAnnotations {
+  const char* fixture;
+  const char* stem;
+  const char* id;
+  PhotoLayout layout;
+};
 
-    // a folder with this one image
-    const std::string root = base::JoinPath(::testing::TempDir(), "official_" + id);
-    ASSERT_TRUE(base::MakeDirectories(root + "/annotations").ok());
-    ASSERT_TRUE(base::MakeDirectories(root + "/images/val2017").ok());
-    const std::string json =
-        absl::StrCat(R"({"images": [{"id": )", id, R"(, "file_name": ")", stem, R"(.jpg", "height": )", size[0],
-                     R"(, "width": )", size[1], R"(}], "categories": [], "annotations": )", *annotations, "}");
-    ASSERT_TRUE(base::WriteFileAtomically(root + "/annotations/person_keypoints_val2017.json", json).ok());
-    ASSERT_TRUE(
-        base::WriteFileAtomically(root + "/images/val2017/" + stem + ".jpg", *base::ReadFile(images + stem + ".jpg"))
-            .ok());
+class OfficialTargets : public ::testing::TestWithParam<OfficialAnnotations> {
+ protected:
+  // A folder with this one image to evaluate on.
+  static CocoOptions WriteOneImage(const testing::Fixture& fixture) {
+    const auto& [name, stem, id, layout] = GetParam();
+    const std::string images = base::JoinPath(testing::TestDataFolder(), "fixtures/images/");
+    const std::vector<double> size = fixture.Numbers("decoded_hw");
+    const std::string json = absl::StrCat(
+        R"({"images": [{"id": )", id, R"(, "file_name": ")", stem, R"(.jpg", "height": )", size[0], R"(, "width": )",
+        size[1], R"(}], "categories": [], "annotations": )", *base::ReadFile(images + stem + "_annotations.json"), "}");
+    const bool coco = layout == PhotoLayout::kCoco;
     CocoOptions options;
-    options.root = root;
-    options.split = "val";
-    const auto dataset = Open(options);
-    EvaluationLoader loader(dataset.get(), {});
-    const auto batch = loader.Get(0);
-    ASSERT_TRUE(batch.ok()) << batch.status();
-    const ImageTargets& targets = batch->targets[0];
-    EXPECT_TRUE(testing::Near(targets.boxes, fixture.Get("val.boxes"), 1e-6));
-    EXPECT_TRUE(testing::Near(targets.keypoints, fixture.Get("val.keypoints"), 1e-6));
-    EXPECT_TRUE(testing::Near(targets.area, fixture.Get("val.area"), 1e-6));
-    EXPECT_TRUE(targets.labels.equal(fixture.Get("val.labels")));
-    EXPECT_EQ(batch->original_sizes[0], (ImageSize{static_cast<int64_t>(size[0]), static_cast<int64_t>(size[1])}));
+    options.root = base::JoinPath(::testing::TempDir(), absl::StrCat("official_", id));
+    options.layout = layout;
+    options.split = coco ? "val" : "test";
+    const std::string annotations = coco ? "/annotations/person_keypoints_val2017.json" : "/json/crowdpose_test.json";
+    const std::string folder = options.root + (coco ? "/images/val2017" : "/images");
+    EXPECT_TRUE(base::MakeDirectories(options.root + (coco ? "/annotations" : "/json")).ok());
+    EXPECT_TRUE(base::MakeDirectories(folder).ok());
+    EXPECT_TRUE(base::WriteFileAtomically(options.root + annotations, json).ok());
+    EXPECT_TRUE(base::WriteFileAtomically(absl::StrCat(folder, "/", stem, ".jpg"),
+                                          *base::ReadFile(absl::StrCat(images, stem, ".jpg")))
+                    .ok());
+    return options;
   }
+};
+
+TEST_P(OfficialTargets, PrepareResizeNormalise) {
+  SKIP_WITHOUT_TEST_DATA();
+  const testing::Fixture fixture(GetParam().fixture);
+  const auto dataset = Open(WriteOneImage(fixture));
+  EvaluationLoader loader(dataset.get(), {});
+  const auto batch = loader.Get(0);
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  const ImageTargets& targets = batch->targets[0];
+  EXPECT_TRUE(testing::Near(targets.boxes, fixture.Get("val.boxes"), 1e-6));
+  EXPECT_TRUE(testing::Near(targets.keypoints, fixture.Get("val.keypoints"), 1e-6));
+  EXPECT_TRUE(testing::Near(targets.area, fixture.Get("val.area"), 1e-6));
+  EXPECT_TRUE(targets.labels.equal(fixture.Get("val.labels")));
+  const std::vector<double> size = fixture.Numbers("decoded_hw");
+  EXPECT_EQ(batch->original_sizes[0], (ImageSize{static_cast<int64_t>(size[0]), static_cast<int64_t>(size[1])}));
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Fixtures, OfficialTargets,
+    ::testing::Values(OfficialAnnotations{"data_coco_785_val", "000000000785", "785", PhotoLayout::kCoco},
+                      OfficialAnnotations{"data_coco_196141_val", "000000196141", "196141", PhotoLayout::kCoco},
+                      OfficialAnnotations{"data_crowdpose_103319_val", "103319", "103319", PhotoLayout::kCrowdPose}),
+    [](const auto& info) { return std::string(info.param.fixture); });
 
 }  // namespace
 }  // namespace grouppose
