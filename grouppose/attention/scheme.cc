@@ -18,6 +18,17 @@ std::map<std::string, AttentionSchemeFactory>& Schemes() {
 
 }  // namespace
 
+int64_t AttentionScheme::Flops(int64_t num_instances, int64_t num_keypoints) const {
+  int64_t weights = 0, hidden = 0;
+  for (const nn::NamedTensor& named : Parameters()) {
+    if (named.tensor.dim() != 2) continue;
+    weights += named.tensor.numel();
+    hidden = named.tensor.size(1);
+  }
+  // all heads of a pair together compare `hidden` channels, and add as many
+  return 2 * weights * num_instances * (num_keypoints + 1) + 4 * hidden * AttentionPairs(num_instances, num_keypoints);
+}
+
 AttentionSchemeRegistrar::AttentionSchemeRegistrar(const char* name, AttentionSchemeFactory factory) {
   const bool inserted = Schemes().emplace(name, factory).second;
   GROUPPOSE_CHECK(inserted, "two attention schemes are named ", name);

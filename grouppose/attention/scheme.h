@@ -34,6 +34,11 @@ class AttentionScheme : public nn::Module {
 
   // Query-key pairs that one block compares, for one image and one head.
   virtual int64_t AttentionPairs(int64_t num_instances, int64_t num_keypoints) const = 0;
+
+  // Floating-point operations of one block's forward pass on one image, a multiply-add counted as two: every weight
+  // matrix once on every token, and scores and weighted sums of the pairs. Softmax, norms and residuals, linear in the
+  // number of tokens or pairs and without a factor of `hidden`, are left out.
+  int64_t Flops(int64_t num_instances, int64_t num_keypoints) const;
 };
 
 using AttentionSchemeFactory = std::unique_ptr<AttentionScheme> (*)(const AttentionSchemeOptions&);

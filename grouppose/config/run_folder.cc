@@ -1,7 +1,6 @@
 #include "grouppose/config/run_folder.h"
 
 #include <ATen/Parallel.h>
-#include <sys/resource.h>
 
 #include <fstream>
 
@@ -10,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "base/files.h"
 #include "base/json_writer.h"
+#include "base/machine.h"
 #include "base/status.h"
 #include "experiments/experiment.h"
 #include "experiments/textproto.h"
@@ -37,24 +37,7 @@ std::string KeptLines(const std::string& log, int64_t until) {
   return kept;
 }
 
-// "model name" of /proc/cpuinfo.
-std::string ProcessorName() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    const size_t colon = line.find(": ");
-    if (line.rfind("model name", 0) == 0 && colon != std::string::npos) return line.substr(colon + 2);
-  }
-  return "unknown";
-}
-
 }  // namespace
-
-double CpuSeconds() {
-  rusage usage;
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + 1e-6 * time.tv_usec; };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 std::string LogLine(const train::LogRecord& record) {
   std::string text;
@@ -173,7 +156,7 @@ absl::Status RunFolder::WriteTimes() {
   times.set_cpu_seconds(CpuSeconds() - first_cpu_seconds_);
   times.set_evaluation_cpu_seconds(evaluation_seconds_);
   times.set_training_cpu_seconds(times.cpu_seconds() - evaluation_seconds_);
-  times.set_processor(ProcessorName());
+  times.set_processor(base::ProcessorName());
   return experiments::WriteTextproto(Path("times.textproto"), times);
 }
 

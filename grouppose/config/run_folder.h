@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/machine.h"
 #include "eval/annotations.h"
 #include "eval/evaluator.h"
 #include "experiments/experiment.pb.h"
@@ -61,8 +62,7 @@ class RunFolder {
   std::chrono::steady_clock::time_point start_;
 };
 
-// CPU seconds of this process.
-double CpuSeconds();
+using base::CpuSeconds;
 
 // One record as a line of JSON.
 std::string LogLine(const train::LogRecord& record);
