@@ -15,6 +15,7 @@ BAZEL = """#!/bin/bash
 [ "$*" != --version ] || { echo "bazel ${VERSION-no_version}"; exit; }
 printf '[%s]\\n' "$@"
 cat "${1#--bazelrc=}"
+echo "leaks=${CPATH-}${CPLUS_INCLUDE_PATH-}${LIBRARY_PATH-}${BAZEL_CXXOPTS-}"
 echo "data=$GROUPPOSE_TEST_DATA"
 exit ${CODE-0}
 """
@@ -27,10 +28,11 @@ class BazelwTest(unittest.TestCase):
         self.programs = self.folder / "bin"
         self.programs.mkdir()
         # nothing of the machine's but what bazelw names: no bazel that happens to be installed
-        for name in ("bash", "cat", "dirname", "env", "mkdir", "mv"):
+        for name in "awk bash cat cksum comm dirname env head mkdir mv realpath sed sort tr xargs".split():
             (self.programs / name).symlink_to(shutil.which(name))
         self.program("bazel", BAZEL)
         self.program("unshare", "#!/bin/bash\nexit 0\n")
+        self.program("g++", "#!/bin/bash\n[ $1 = -dumpversion ] && echo 12 || echo g++ 12.2.0\n")
         self.program("id", "#!/bin/bash\necho ${ID-0}\n")
         self.clone = self.folder / "a clone" / "tree"
         self.clone.mkdir(parents=True)
@@ -41,7 +43,8 @@ class BazelwTest(unittest.TestCase):
         (self.programs / name).chmod(0o755)
 
     def run_bazelw(self, *arguments, **environment):
-        environment = dict(PATH=str(self.programs), HOME=str(self.folder / "home"), **environment)
+        standard = dict(PATH=str(self.programs), HOME=str(self.folder / "home"), GROUPPOSE_CXX=str(self.programs / "g++"))
+        environment = {**standard, **environment}
         return subprocess.run(
             [str(self.clone / "bazelw"), *arguments], env=environment, capture_output=True, text=True, check=False
         )
@@ -63,11 +66,52 @@ class BazelwTest(unittest.TestCase):
     def test_says_when_nothing_is_sandboxed(self):
         self.program("unshare", "#!/bin/bash\nexit 1\n")
         result = self.run_bazelw("build")
-        self.assertEqual(result.stderr, "bazelw: user namespaces are off here: build actions are not sandboxed\n")
+        self.assertEqual(len(result.stderr.splitlines()), 1)
+        self.assertIn("bazelw: user namespaces are off here: build actions are not sandboxed", result.stderr)
         self.assertIn("build --spawn_strategy=local\n", result.stdout)
+        self.assertNotIn("sandbox_block_path", result.stdout)
         # and notices when they are back
         self.program("unshare", "#!/bin/bash\nexit 0\n")
         self.assertNotIn("spawn_strategy", self.run_bazelw("build").stdout)
+
+    def test_hides_what_is_installed(self):
+        hidden = [
+            line.split("=", 1)[1] for line in self.run_bazelw("build").stdout.splitlines() if "--sandbox_block_path" in line
+        ]
+        self.assertIn(os.path.realpath("/usr/local"), hidden)
+        # each of them is there and none lies in another: Bazel mounts over them
+        for path in hidden:
+            self.assertEqual(os.path.realpath(path, strict=True), path)
+            self.assertFalse([other for other in hidden if path.startswith(other + "/")], path)
+        # the compiler's own headers stay
+        for header in ("stdio.h", "linux/types.h", "x86_64-linux-gnu/sys/types.h", "c++/12/vector", "crypt.h"):
+            path = os.path.realpath(os.path.join("/usr/include", header))
+            self.assertFalse([other for other in hidden if (path + "/").startswith(other + "/")], header)
+
+    def test_the_compiler_is_gcc_12(self):
+        result = self.run_bazelw("build")
+        self.assertIn("build --repo_env=CC=%s/gcc\n" % self.programs, result.stdout)
+        self.program("g++", "#!/bin/bash\n[ $1 = -dumpversion ] && echo 14 || echo 'g++ (Debian 14.2.0-19) 14.2.0'\n")
+        result = self.run_bazelw("build")
+        self.assertEqual((result.returncode, result.stdout), (2, ""))
+        self.assertEqual(len(result.stderr.splitlines()), 1)
+        self.assertIn("expected g++ 12 as %s/g++, found " % self.programs, result.stderr)
+        self.assertIn("'g++ (Debian 14.2.0-19) 14.2.0'", result.stderr)
+        self.assertIn("apt-get install g++-12", result.stderr)
+        (self.programs / "g++").unlink()
+        result = self.run_bazelw("build")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("found none", result.stderr)
+
+    def test_nothing_meant_for_another_compilation_is_passed_on(self):
+        leaks = dict(CPATH="/a", CPLUS_INCLUDE_PATH="/b", LIBRARY_PATH="/c", BAZEL_CXXOPTS="-O0")
+        self.assertIn("leaks=\n", self.run_bazelw("build", **leaks).stdout)
+
+    def test_clones_of_different_versions_do_not_share_options(self):
+        first = self.run_bazelw("build").stdout.splitlines()[0]
+        self.assertEqual(self.run_bazelw("build").stdout.splitlines()[0], first)
+        self.program("unshare", "#!/bin/bash\nexit 1\n")
+        self.assertNotEqual(self.run_bazelw("build").stdout.splitlines()[0], first)
 
     def test_finds_the_test_data_beside_the_clone(self):
         self.assertIn("data=\n", self.run_bazelw("test").stdout)
