@@ -24,8 +24,9 @@ class OneThread : public ::testing::Environment {
 };
 const ::testing::Environment* const kOneThread = ::testing::AddGlobalTestEnvironment(new OneThread);
 
-GroupPoseOptions OptionsOf(const Fixture& fixture) {
+GroupPoseOptions OptionsOf(const std::string& name, const Fixture& fixture) {
   GroupPoseOptions options;
+  if (name.find("swint") != std::string::npos) options.backbone = SwinOptions{};
   options.transformer.encoder_layers = static_cast<int64_t>(fixture.Number("config/enc_layers"));
   options.transformer.decoder_layers = static_cast<int64_t>(fixture.Number("config/dec_layers"));
   options.transformer.num_queries = static_cast<int64_t>(fixture.Number("config/num_queries"));
@@ -70,7 +71,8 @@ TEST_P(ModelFixtures, OutputsEqualTheOfficialOnes) {
   SKIP_WITHOUT_TEST_DATA();
   const at::NoGradGuard no_grad;
   const Fixture fixture(GetParam());
-  GroupPose model(OptionsOf(fixture));
+  GroupPose model(OptionsOf(GetParam(), fixture));
+  model.SetTraining(false);
   testing::FillByRecipe(model, static_cast<uint64_t>(fixture.Number("seed")));
   const at::Tensor mask = fixture.Has("image_mask") ? fixture.Get("image_mask") : at::Tensor();
   const ModelOutputs outputs = model.Forward(fixture.Get("images"), mask);
@@ -93,15 +95,19 @@ TEST_P(ModelFixtures, OutputsEqualTheOfficialOnes) {
 INSTANTIATE_TEST_SUITE_P(Official, ModelFixtures,
                          ::testing::Values("model_r50_coco_small", "model_r50_coco_small_invalid",
                                            "model_r50_coco_single_odd", "model_r50_coco_full",
-                                           "model_r50_crowdpose_small"));
+                                           "model_r50_crowdpose_small", "model_swint_coco_small",
+                                           "model_swint_coco_full"));
 
-TEST(ModelStages, EqualTheOfficialOnes) {
+class ModelStages : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(ModelStages, EqualTheOfficialOnes) {
   SKIP_WITHOUT_TEST_DATA();
   const at::NoGradGuard no_grad;
-  const Fixture fixture("model_r50_coco_small");
+  const Fixture fixture(GetParam());
   // the stages have no tolerance of their own, so they take that of the outputs
   const double tolerance = fixture.Number("tol/pred_logits");
-  GroupPose model(OptionsOf(fixture));
+  GroupPose model(OptionsOf(GetParam(), fixture));
+  model.SetTraining(false);
   testing::FillByRecipe(model, static_cast<uint64_t>(fixture.Number("seed")));
 
   const std::vector<at::Tensor> levels = model.Project(model.Features(fixture.Get("images")));
@@ -135,6 +141,8 @@ TEST(ModelStages, EqualTheOfficialOnes) {
   const PosePrediction final = model.Predict(decoded, 1);
   EXPECT_TRUE(Near(final.keypoints.narrow(2, 0, 34), fixture.Get("refpoint_pose2").narrow(2, 2, 34), tolerance));
 }
+
+INSTANTIATE_TEST_SUITE_P(Official, ModelStages, ::testing::Values("model_r50_coco_small", "model_swint_coco_small"));
 
 }  // namespace
 }  // namespace grouppose

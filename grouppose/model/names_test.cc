@@ -60,6 +60,24 @@ TEST(OfficialNames, AreTheNamesOfTheStateDict) {
   }
 }
 
+TEST(OfficialNames, AreThoseOfASwinWithItsTables) {
+  SKIP_WITHOUT_TEST_DATA();
+  for (const char* size : {"small", "full"}) {
+    const bool small = std::string(size) == "small";
+    GroupPoseOptions options = Options(small ? 1 : 6, small ? 2 : 6, 17);
+    options.backbone = SwinOptions{};
+    EXPECT_EQ(OurShapes(GroupPose(options)), OfficialShapes(std::string("names_model_swint_coco_") + size + ".json"));
+  }
+}
+
+TEST(PublishedModel, WithSwinTHasTheOfficialNumberOfParameters) {
+  GroupPoseOptions options;
+  options.backbone = SwinOptions{};
+  int64_t all = 0;
+  for (const nn::NamedTensor& named : GroupPose(options).Parameters()) all += named.tensor.numel();
+  EXPECT_EQ(all, 49861430);
+}
+
 TEST(PublishedModel, HasTheOfficialNumberOfParameters) {
   int64_t all = 0, trained = 0;
   for (const nn::NamedTensor& named : GroupPose(GroupPoseOptions{}).Parameters()) {

@@ -27,6 +27,7 @@ std::pair<double, double> Fans(const at::Tensor& tensor) {
 }
 
 void Fill(const NamedTensor& named, uint64_t seed) {
+  if (!at::isFloatingType(named.tensor.scalar_type())) return;  // a table
   float* out = named.tensor.mutable_data_ptr<float>();
   const int64_t count = named.tensor.numel();
   const Init& init = named.init;
@@ -76,6 +77,13 @@ at::Tensor Module::AddBuffer(std::string name, at::IntArrayRef sizes, Init init)
   at::Tensor tensor = at::empty(sizes, at::kFloat);
   tensors_.push_back({std::move(name), tensor, false, std::move(init)});
   return tensor;
+}
+
+at::Tensor Module::AddTable(std::string name, at::Tensor values) {
+  GROUPPOSE_CHECK(!at::isFloatingType(values.scalar_type()), name, " holds ", values.scalar_type(),
+                  ", expected integers");
+  tensors_.push_back({std::move(name), values, false, {}});
+  return values;
 }
 
 void Module::Collect(const std::string& prefix, std::vector<NamedTensor>* out) const {

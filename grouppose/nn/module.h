@@ -78,6 +78,9 @@ class Module {
  protected:
   at::Tensor AddParameter(std::string name, at::IntArrayRef sizes, Init init);
   at::Tensor AddBuffer(std::string name, at::IntArrayRef sizes, Init init);
+  // Integers that follow from the layer's options and that the official state dict holds all the same. Initialise()
+  // leaves them alone.
+  at::Tensor AddTable(std::string name, at::Tensor values);
 
   // Takes the child and returns it. An empty name adds the child's tensors under this module's own prefix.
   template <typename M>
