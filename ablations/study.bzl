@@ -28,6 +28,8 @@ At full scale, for every study:
     --//ablations:set=training.epochs=12   overrides for every cell of whatever is built, several with commas
 """
 
+load("//third_party/bazel:defs.bzl", "cc_binary", "cc_library")
+
 CellInfo = provider(
     doc = "What one training left.",
     fields = {
@@ -241,12 +243,45 @@ _study_program = rule(
     executable = True,
 )
 
+def attention_scheme(name, srcs, deps = [], visibility = None):
+    """A scheme of one's own that registers itself as CUSTOM, and the trainer that links it alone.
+
+    A variant uses it with scheme = ":NAME". One that stays gets a name in experiment.proto and a target in
+    //grouppose/attention.
+    """
+    cc_library(
+        name = name,
+        srcs = srcs,
+        alwayslink = True,
+        visibility = visibility,
+        deps = deps + [
+            "//grouppose/attention:scheme",
+            "//grouppose/attention:sub_layer",
+            "//grouppose/nn:dropout",
+            "//grouppose/nn:linear",
+            "//grouppose/nn:multihead_attention",
+            "//grouppose/nn:normalisation",
+            "@libtorch//:torch",
+        ],
+    )
+    cc_binary(
+        name = name + ".trainer",
+        visibility = visibility,
+        deps = [name, "//tools/trainer:trainer_main"],
+    )
+
+def _is_label(scheme):
+    return scheme.startswith(":") or scheme.startswith("//")
+
+def _trainer_of(scheme):
+    return scheme + ".trainer" if _is_label(scheme) else "//tools/trainer:trainer_" + scheme
+
 def variant(scheme, overrides = [], seeds = 1, full_scale_overrides = None, same_as = None):
     """One row of a study.
 
     Args:
-      scheme: the trainer, "full" for //tools/trainer:trainer_full, which links only that scheme. It also sets
-        model.self_attention.
+      scheme: of the decoder, "full" for FULL, or the label of an attention_scheme. The cells run the trainer that links
+        only this scheme.
       overrides: "path=value" as --set takes them, on top of the study's experiment.
       seeds: how many seeds, 0 ... seeds - 1; the variants of one seed start from the same pretraining.
       full_scale_overrides: instead of `overrides` with --//ablations:data; the same ones where it is not given.
@@ -332,7 +367,7 @@ def ablation_study(
         ))
     cells, rows = [], []
     for key, value in variants.items():
-        scheme = ["model.self_attention=" + value.scheme.upper()]
+        scheme = ["model.self_attention=" + ("CUSTOM" if _is_label(value.scheme) else value.scheme.upper())]
         for seed in range(value.seeds):
             cells.append(_cell(
                 name = "%s.%s.seed%d" % (name, key, seed),
@@ -345,7 +380,7 @@ def ablation_study(
                     overrides = overrides + scheme + value.overrides,
                     pretrained = pretraining[seed],
                     seed = seed,
-                    trainer = "//tools/trainer:trainer_" + value.scheme,
+                    trainer = _trainer_of(value.scheme),
                 ),
             ))
             rows.append(key)

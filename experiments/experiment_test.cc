@@ -166,11 +166,11 @@ TEST(Overrides, RefuseWrongValues) {
   EXPECT_EQ(
       OverrideError("model.self_attention=GRUOP"),
       "model.self_attention: unknown value 'GRUOP'; did you mean GROUP? (one of FULL, GROUP, FULL_2X, WITHIN, ACROSS, "
-      "GROUP_REVERSED, GROUP_PARALLEL, GROUP_MASKED, NONE)");
+      "GROUP_REVERSED, GROUP_PARALLEL, GROUP_MASKED, NONE, CUSTOM)");
   EXPECT_EQ(
       OverrideError("model.self_attention=group"),
       "model.self_attention: unknown value 'group'; did you mean GROUP? (one of FULL, GROUP, FULL_2X, WITHIN, ACROSS, "
-      "GROUP_REVERSED, GROUP_PARALLEL, GROUP_MASKED, NONE)");
+      "GROUP_REVERSED, GROUP_PARALLEL, GROUP_MASKED, NONE, CUSTOM)");
   EXPECT_EQ(OverrideError("model.hidden_dim=64px"), "near model.hidden_dim: need space between number and identifier");
   EXPECT_EQ(OverrideError("data.augmentation.scales=[64, big]"),
             "data.augmentation.scales: expected a list [a, b] of integers, found 'big'");

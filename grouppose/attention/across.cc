@@ -22,9 +22,7 @@ class AcrossAttention : public AttentionScheme {
   AttentionSubLayer* across_;
 };
 
-const AttentionSchemeRegistrar kRegistrar("ACROSS", [](const AttentionSchemeOptions& options) {
-  return std::unique_ptr<AttentionScheme>(std::make_unique<AcrossAttention>(options));
-});
+const AttentionSchemeRegistrar kRegistrar("ACROSS", MakeAttentionScheme<AcrossAttention>);
 
 }  // namespace
 }  // namespace grouppose

@@ -23,9 +23,7 @@ class FullAttention : public AttentionScheme {
   AttentionSubLayer* full_;
 };
 
-const AttentionSchemeRegistrar kRegistrar("FULL", [](const AttentionSchemeOptions& options) {
-  return std::unique_ptr<AttentionScheme>(std::make_unique<FullAttention>(options));
-});
+const AttentionSchemeRegistrar kRegistrar("FULL", MakeAttentionScheme<FullAttention>);
 
 }  // namespace
 }  // namespace grouppose

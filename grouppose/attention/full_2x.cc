@@ -26,9 +26,7 @@ class FullTwiceAttention : public AttentionScheme {
   AttentionSubLayer *first_, *second_;
 };
 
-const AttentionSchemeRegistrar kRegistrar("FULL_2X", [](const AttentionSchemeOptions& options) {
-  return std::unique_ptr<AttentionScheme>(std::make_unique<FullTwiceAttention>(options));
-});
+const AttentionSchemeRegistrar kRegistrar("FULL_2X", MakeAttentionScheme<FullTwiceAttention>);
 
 }  // namespace
 }  // namespace grouppose

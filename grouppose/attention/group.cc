@@ -27,9 +27,7 @@ class GroupAttention : public AttentionScheme {
   AttentionSubLayer *within_, *across_;
 };
 
-const AttentionSchemeRegistrar kRegistrar("GROUP", [](const AttentionSchemeOptions& options) {
-  return std::unique_ptr<AttentionScheme>(std::make_unique<GroupAttention>(options));
-});
+const AttentionSchemeRegistrar kRegistrar("GROUP", MakeAttentionScheme<GroupAttention>);
 
 }  // namespace
 }  // namespace grouppose

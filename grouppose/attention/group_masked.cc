@@ -70,9 +70,7 @@ class GroupMaskedAttention : public AttentionScheme {
   nn::LayerNorm* norm_;
 };
 
-const AttentionSchemeRegistrar kRegistrar("GROUP_MASKED", [](const AttentionSchemeOptions& options) {
-  return std::unique_ptr<AttentionScheme>(std::make_unique<GroupMaskedAttention>(options));
-});
+const AttentionSchemeRegistrar kRegistrar("GROUP_MASKED", MakeAttentionScheme<GroupMaskedAttention>);
 
 }  // namespace
 }  // namespace grouppose

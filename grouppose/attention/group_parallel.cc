@@ -41,9 +41,7 @@ class GroupParallelAttention : public AttentionScheme {
   nn::LayerNorm* norm_;
 };
 
-const AttentionSchemeRegistrar kRegistrar("GROUP_PARALLEL", [](const AttentionSchemeOptions& options) {
-  return std::unique_ptr<AttentionScheme>(std::make_unique<GroupParallelAttention>(options));
-});
+const AttentionSchemeRegistrar kRegistrar("GROUP_PARALLEL", MakeAttentionScheme<GroupParallelAttention>);
 
 }  // namespace
 }  // namespace grouppose

@@ -27,9 +27,7 @@ class GroupReversedAttention : public AttentionScheme {
   AttentionSubLayer *within_, *across_;
 };
 
-const AttentionSchemeRegistrar kRegistrar("GROUP_REVERSED", [](const AttentionSchemeOptions& options) {
-  return std::unique_ptr<AttentionScheme>(std::make_unique<GroupReversedAttention>(options));
-});
+const AttentionSchemeRegistrar kRegistrar("GROUP_REVERSED", MakeAttentionScheme<GroupReversedAttention>);
 
 }  // namespace
 }  // namespace grouppose

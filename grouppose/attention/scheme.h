@@ -43,11 +43,17 @@ class AttentionScheme : public nn::Module {
 
 using AttentionSchemeFactory = std::unique_ptr<AttentionScheme> (*)(const AttentionSchemeOptions&);
 
-// Registers a scheme under the name of its enum value in experiment.proto ("GROUP").
+// Registers a scheme under the name of its enum value in experiment.proto ("GROUP"):
+//   const AttentionSchemeRegistrar kRegistrar("GROUP", MakeAttentionScheme<GroupAttention>);
 class AttentionSchemeRegistrar {
  public:
   AttentionSchemeRegistrar(const char* name, AttentionSchemeFactory factory);
 };
+
+template <typename Scheme>
+std::unique_ptr<AttentionScheme> MakeAttentionScheme(const AttentionSchemeOptions& options) {
+  return std::make_unique<Scheme>(options);
+}
 
 // NotFound, with the linked names in the message, for a scheme that this program does not link.
 absl::StatusOr<AttentionSchemeFactory> FindAttentionScheme(const std::string& name);

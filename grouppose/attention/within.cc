@@ -23,9 +23,7 @@ class WithinAttention : public AttentionScheme {
   AttentionSubLayer* within_;
 };
 
-const AttentionSchemeRegistrar kRegistrar("WITHIN", [](const AttentionSchemeOptions& options) {
-  return std::unique_ptr<AttentionScheme>(std::make_unique<WithinAttention>(options));
-});
+const AttentionSchemeRegistrar kRegistrar("WITHIN", MakeAttentionScheme<WithinAttention>);
 
 }  // namespace
 }  // namespace grouppose
