@@ -2,12 +2,15 @@
 
 load("@rules_cc//cc:defs.bzl", _cc_binary = "cc_binary", _cc_library = "cc_library", _cc_proto_library = "cc_proto_library", _cc_test = "cc_test")
 load("@rules_proto//proto:defs.bzl", _proto_library = "proto_library")
+load("//third_party/bazel:cuda.bzl", _cuda_library = "cuda_library", _if_cuda = "if_cuda")
 
 # Warnings are for our own code: outside projects are included as system headers.
 _COPTS = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-sign-compare", "-Wno-missing-field-initializers"]
 
 proto_library = _proto_library
 cc_proto_library = _cc_proto_library
+cuda_library = _cuda_library
+if_cuda = _if_cuda
 genquery = native.genquery
 genrule = native.genrule
 sh_binary = native.sh_binary

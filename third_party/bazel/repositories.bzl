@@ -47,6 +47,7 @@ def _tools():
     )
     _project(name = "nasm", room = "nasm")
     _project(name = "clang_format", room = "clang_format")
+    _project(name = "nvcc", room = "nvcc")
 
 def _libraries():
     _project(
@@ -80,6 +81,15 @@ def _libraries():
             "mkdir lib; mv torch/lib/*.so* nvidia/cu13/lib/*.so* lib/",
             "cd torch/include; rm -rf google pybind11 THC tensorpipe fbgemm oneapi kineto legacy fp16",
             "rm -rf functorch torchgen nvidia/cu13/lib torch/bin torch/test torch/_inductor torch/_dynamo torch/testing",
+        ],
+    )
+    _project(
+        name = "cuda_libs",
+        room = "cuda_libs",
+        # Shared libraries only, all in one directory, and none that LibTorch does not load.
+        patch_cmds = [
+            "mkdir lib; for folder in nvidia/*/lib; do mv $folder/*.so* lib/; done; rm -rf nvidia",
+            "cd lib; rm -f libcufile_rdma* libnvblas* libcufftw* libcusolverMg* *.alt.so* nvshmem_* libnvshmem_device*",
         ],
     )
     _project(

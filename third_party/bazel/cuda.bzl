@@ -1,0 +1,111 @@
+"""cuda_library: CUDA C++ compiled by the nvcc of @nvcc, with the machine's g++ as its host compiler.
+
+The files are compiled in every build, so that an edit cannot break them unseen. Linking what they give needs CUDA's
+runtime, which comes with --config=cuda: choose with if_cuda() what is linked only there.
+"""
+
+load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
+
+# The data-centre GPUs of these years, A100 and H100. --define=cuda_architectures=75,80,... compiles for others;
+# --config=cuda does. The code of the last one is included as PTX too, which newer GPUs compile when they load it.
+_ARCHITECTURES = "80,90"
+
+def if_cuda(then, otherwise = []):
+    """A list that is `then` under --config=cuda."""
+    return select({
+        "//third_party/bazel:cuda": then,
+        "//conditions:default": otherwise,
+    })
+
+def _compile(ctx, source, toolchain, context):
+    """Declares the action that compiles one source; returns its object."""
+    toolkit = ctx.file._toolkit
+    output = ctx.actions.declare_file("_cuda/%s/%s.o" % (ctx.label.name, source.basename))
+    args = ctx.actions.args()
+    args.add_all(["-c", source, "-o", output])
+    args.add_all(["-ccbin", toolchain.compiler_executable, "-std=c++17", "-Xcompiler=-fPIC"])
+    args.add_all(["-O0"] if ctx.var["COMPILATION_MODE"] == "dbg" else ["-O3", "-DNDEBUG"])
+
+    # device code that calls a function of the host would only be warned of
+    args.add("--Werror=cross-execution-space-call")
+
+    # The same bytes every time: intermediate files, whose names end up in the object, are named after the source and
+    # not after the process, and so is the seed. (The symbols of an unnamed namespace would still carry a hash of the
+    # folder that nvcc runs in: give kernels a named one.)
+    args.add_all(["--keep", "--keep-dir", ".", "--frandom-seed=" + source.path])
+    architectures = ctx.var.get("cuda_architectures", _ARCHITECTURES).split(",")
+    args.add_all(["-gencode=arch=compute_%s,code=sm_%s" % (a, a) for a in architectures])
+    args.add("-gencode=arch=compute_%s,code=compute_%s" % (architectures[-1], architectures[-1]))
+    args.add_all(ctx.attr.copts)
+    args.add_all(context.defines, before_each = "-D")
+    args.add_all(context.quote_includes, before_each = "-I")
+    args.add_all(context.includes, before_each = "-I")
+    args.add_all(context.system_includes, before_each = "-isystem")
+    ctx.actions.run(
+        executable = toolkit.path + "/bin/nvcc",
+        arguments = [args],
+        inputs = depset([source, toolkit] + ctx.files.hdrs, transitive = [context.headers, toolchain.all_files]),
+        outputs = [output],
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "TMPDIR": "/tmp",
+        },
+        mnemonic = "CudaCompile",
+        progress_message = "Compiling CUDA %s" % source.short_path,
+    )
+    return output
+
+def _cuda_library_impl(ctx):
+    toolchain = find_cpp_toolchain(ctx)
+    features = cc_common.configure_features(
+        ctx = ctx,
+        cc_toolchain = toolchain,
+        requested_features = ctx.features,
+        unsupported_features = ctx.disabled_features,
+    )
+    below = cc_common.merge_cc_infos(cc_infos = [dep[CcInfo] for dep in ctx.attr.deps + [ctx.attr._headers]])
+    objects = [_compile(ctx, source, toolchain, below.compilation_context) for source in ctx.files.srcs]
+    archive = ctx.actions.declare_file("lib%s.a" % ctx.label.name)
+    args = ctx.actions.args()
+    args.add_all(["rcsD", archive] + objects)
+    ctx.actions.run(
+        executable = toolchain.ar_executable,
+        arguments = [args],
+        inputs = depset(objects, transitive = [toolchain.all_files]),
+        outputs = [archive],
+        mnemonic = "CudaArchive",
+    )
+    library = cc_common.create_library_to_link(
+        actions = ctx.actions,
+        feature_configuration = features,
+        cc_toolchain = toolchain,
+        static_library = archive,
+        pic_static_library = archive,
+    )
+    own = CcInfo(
+        compilation_context = cc_common.create_compilation_context(headers = depset(ctx.files.hdrs)),
+        linking_context = cc_common.create_linking_context(linker_inputs = depset([cc_common.create_linker_input(
+            owner = ctx.label,
+            libraries = depset([library]),
+        )])),
+    )
+    return [
+        DefaultInfo(files = depset([archive])),
+        cc_common.merge_cc_infos(direct_cc_infos = [own], cc_infos = [below]),
+    ]
+
+cuda_library = rule(
+    implementation = _cuda_library_impl,
+    doc = "A static library of .cu files.",
+    attrs = {
+        "copts": attr.string_list(),
+        "deps": attr.label_list(providers = [CcInfo]),
+        "hdrs": attr.label_list(allow_files = [".h"]),
+        "srcs": attr.label_list(allow_files = [".cu"]),
+        "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
+        "_headers": attr.label(default = "@nvcc//:headers", providers = [CcInfo]),
+        "_toolkit": attr.label(default = "@nvcc//:nvidia/cu13", allow_single_file = True),
+    },
+    fragments = ["cpp"],
+    toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
+)
