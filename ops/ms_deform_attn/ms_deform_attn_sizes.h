@@ -19,20 +19,20 @@ struct MsDeformAttnSizes {
   const int64_t* spatial_shapes = nullptr;  // [levels, 2], (h, w)
 };
 
-// Pointers to the inputs.
-template <typename T>
+// Pointers to the inputs. Where values are stored in 16 bits, the locations and weights are Real = float.
+template <typename T, typename Real = T>
 struct MsDeformAttnInputs {
   const T* value = nullptr;
-  const T* sampling_locations = nullptr;
-  const T* attention_weights = nullptr;
+  const Real* sampling_locations = nullptr;
+  const Real* attention_weights = nullptr;
 };
 
 // Pointers to the gradients of the inputs, each of its input's shape. Every element is written.
-template <typename T>
+template <typename T, typename Real = T>
 struct MsDeformAttnGradients {
   T* value = nullptr;
-  T* sampling_locations = nullptr;
-  T* attention_weights = nullptr;
+  Real* sampling_locations = nullptr;
+  Real* attention_weights = nullptr;
 };
 
 }  // namespace ops

@@ -12,10 +12,13 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "grouppose/testing/fixtures.h"
 #include "ops/ms_deform_attn/grid_sampler_composition.h"
+#include "ops/ms_deform_attn/ms_deform_attn_cuda_emulation.h"
+#include "ops/testing/cuda_device.h"
 
 namespace ops {
 namespace {
@@ -155,12 +158,64 @@ Tensor ExpectedGradLocations(const Fixture& fixture, const Tensor& found) {
   return at::where(may_differ.logical_and(nearer), other, expected);
 }
 
-class MsDeformAttnFixtureTest : public ::testing::TestWithParam<const char*> {};
+// What the threads of the CUDA kernels compute, one after the other on the CPU.
+template <int kVector, typename T>
+Results EvaluateCudaThreads(const Inputs& inputs) {
+  MsDeformAttnSizes sizes;
+  sizes.batch = inputs.value.size(0);
+  sizes.size = inputs.value.size(1);
+  sizes.heads = inputs.value.size(2);
+  sizes.channels = inputs.value.size(3);
+  sizes.queries = inputs.weights.size(1);
+  sizes.levels = inputs.weights.size(3);
+  sizes.points = inputs.weights.size(4);
+  sizes.spatial_shapes = inputs.spatial_shapes.const_data_ptr<int64_t>();
+  Results results = {at::zeros_like(inputs.grad_output), at::zeros_like(inputs.value), at::zeros_like(inputs.locations),
+                     at::zeros_like(inputs.weights)};
+  const MsDeformAttnInputs<T> pointers = {inputs.value.const_data_ptr<T>(), inputs.locations.const_data_ptr<T>(),
+                                          inputs.weights.const_data_ptr<T>()};
+  testing::EmulateForward<kVector>(sizes, pointers, results.output.mutable_data_ptr<T>());
+  testing::EmulateBackward<kVector>(
+      sizes, pointers, inputs.grad_output.const_data_ptr<T>(),
+      {results.grad_value.mutable_data_ptr<T>(), results.grad_locations.mutable_data_ptr<T>(),
+       results.grad_weights.mutable_data_ptr<T>()});
+  return results;
+}
+
+template <typename T>
+Results EvaluateCudaThreads(const Inputs& inputs) {
+  constexpr int kWide = 16 / sizeof(T);
+  return inputs.value.size(3) % kWide == 0 ? EvaluateCudaThreads<kWide, T>(inputs) : EvaluateCudaThreads<1, T>(inputs);
+}
+
+enum class Where { kCpu, kCudaThreadsOnCpu, kCuda };
+
+Results Evaluate(const Inputs& inputs, Where where) {
+  if (where == Where::kCpu) return Evaluate(inputs);
+  if (where == Where::kCudaThreadsOnCpu) {
+    return inputs.value.scalar_type() == at::kFloat ? EvaluateCudaThreads<float>(inputs)
+                                                    : EvaluateCudaThreads<double>(inputs);
+  }
+  const Results on_device =
+      Evaluate({inputs.value.to(at::kCUDA), inputs.spatial_shapes, inputs.level_start_index,
+                inputs.locations.to(at::kCUDA), inputs.weights.to(at::kCUDA), inputs.grad_output.to(at::kCUDA)});
+  return {on_device.output.cpu(), on_device.grad_value.cpu(), on_device.grad_locations.cpu(),
+          on_device.grad_weights.cpu()};
+}
+
+class MsDeformAttnFixtureTest : public ::testing::TestWithParam<std::tuple<Where, const char*>> {
+ protected:
+  void SetUp() override {
+    SKIP_WITHOUT_TEST_DATA();
+    if (where() == Where::kCuda) SKIP_WITHOUT_CUDA_DEVICE();
+  }
+  static Where where() { return std::get<0>(GetParam()); }
+  static std::string name() { return std::get<1>(GetParam()); }
+};
 
 TEST_P(MsDeformAttnFixtureTest, DoubleEqualsTheOfficialResults) {
-  SKIP_WITHOUT_TEST_DATA();
-  const Fixture fixture(GetParam());
-  const Results results = Evaluate(FromFixture(fixture, at::kDouble));
+  const Fixture fixture(name());
+  const Results results = Evaluate(FromFixture(fixture, at::kDouble), where());
   // some expected values are stored rounded to float
   const bool is_rounded = fixture.Get("output").scalar_type() == at::kFloat;
   const double relative = fixture.Number("tol_f64/rtol") + (is_rounded ? 0x1p-24 : 0);
@@ -172,9 +227,8 @@ TEST_P(MsDeformAttnFixtureTest, DoubleEqualsTheOfficialResults) {
 }
 
 TEST_P(MsDeformAttnFixtureTest, FloatEqualsTheOfficialResults) {
-  SKIP_WITHOUT_TEST_DATA();
-  const Fixture fixture(GetParam());
-  const Results results = Evaluate(FromFixture(fixture, at::kFloat));
+  const Fixture fixture(name());
+  const Results results = Evaluate(FromFixture(fixture, at::kFloat), where());
   EXPECT_TRUE(Near(results.output, fixture.Get("output"), fixture.Number("tol_f32/output")));
   EXPECT_TRUE(Near(results.grad_value, fixture.Get("grad_value"), fixture.Number("tol_f32/grad_value")));
   EXPECT_TRUE(Near(results.grad_locations, ExpectedGradLocations(fixture, results.grad_locations.to(at::kDouble)),
@@ -182,11 +236,18 @@ TEST_P(MsDeformAttnFixtureTest, FloatEqualsTheOfficialResults) {
   EXPECT_TRUE(Near(results.grad_weights, fixture.Get("grad_attention_weights"), fixture.Number("tol_f32/grad_aw")));
 }
 
+std::string NameOf(const ::testing::TestParamInfo<std::tuple<Where, const char*>>& info) {
+  constexpr const char* kNames[] = {"Cpu", "CudaThreadsOnCpu", "Cuda"};
+  return std::string(kNames[static_cast<int>(std::get<0>(info.param))]) + "_" + std::get<1>(info.param);
+}
+
 INSTANTIATE_TEST_SUITE_P(Official, MsDeformAttnFixtureTest,
-                         ::testing::Values("ops_msda_D30", "ops_msda_D32", "ops_msda_D64", "ops_msda_D71",
-                                           "ops_msda_D1025", "ops_msda_borders", "ops_msda_outofrange",
-                                           "ops_msda_decoder", "ops_msda_encoder_160x216"),
-                         [](const auto& info) { return std::string(info.param); });
+                         ::testing::Combine(::testing::Values(Where::kCpu, Where::kCudaThreadsOnCpu, Where::kCuda),
+                                            ::testing::Values("ops_msda_D30", "ops_msda_D32", "ops_msda_D64",
+                                                              "ops_msda_D71", "ops_msda_D1025", "ops_msda_borders",
+                                                              "ops_msda_outofrange", "ops_msda_decoder",
+                                                              "ops_msda_encoder_160x216")),
+                         NameOf);
 
 TEST(MsDeformAttnTest, OtherStridesGiveTheSameResult) {
   const Inputs inputs = MakeInputs(2, 3, 4, {4, 5, 2, 3}, 6, 2, at::kFloat);

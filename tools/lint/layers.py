@@ -107,7 +107,7 @@ def check(root: Path) -> Tuple[int, List[str]]:
         subfolders[:] = sorted(f for f in subfolders if not f.startswith((".", "bazel-", "third_party")))
         for name in sorted(files):
             path = os.path.relpath(os.path.join(folder, name), root)
-            if not (name == "BUILD" or name.endswith((".h", ".cc"))) or os.path.dirname(path) == "":
+            if not (name == "BUILD" or name.endswith((".h", ".cc", ".cu"))) or os.path.dirname(path) == "":
                 continue
             count += 1
             if room_of(path) is None:
