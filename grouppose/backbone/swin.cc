@@ -1,7 +1,6 @@
 #include "grouppose/backbone/swin.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/gelu.h>
@@ -15,6 +14,7 @@
 
 #include "base/check.h"
 #include "grouppose/backbone/window_attention.h"
+#include "grouppose/nn/convolution.h"
 #include "grouppose/nn/drop_path.h"
 #include "grouppose/nn/linear.h"
 #include "grouppose/nn/module_list.h"
@@ -68,27 +68,30 @@ at::Tensor PadMap(const at::Tensor& map, int64_t unit) {
   return below + right == 0 ? map : at::constant_pad_nd(map, {0, 0, 0, right, 0, below});
 }
 
-// "proj" is a convolution in the official tree; its kernel is as large as its stride, so here it is a linear layer of
-// patches, whose output has channels last as the blocks want them.
+nn::Conv2dOptions PatchConvolution(int64_t channels) {
+  nn::Conv2dOptions options;
+  options.in = 3;
+  options.out = channels;
+  options.kernel = options.stride = kPatch;
+  options.weight_init = options.bias_init = nn::UniformByFanIn(3 * kPatch * kPatch);
+  return options;
+}
+
+// Every patch becomes a vector.
 class PatchEmbedding : public nn::Module {
  public:
   explicit PatchEmbedding(int64_t channels)
-      : weight_(AddParameter("proj.weight", {channels, 3, kPatch, kPatch}, nn::UniformByFanIn(3 * kPatch * kPatch))),
-        bias_(AddParameter("proj.bias", {channels}, nn::UniformByFanIn(3 * kPatch * kPatch))),
+      : proj_(Add("proj", std::make_unique<nn::Conv2d>(PatchConvolution(channels)))),
         norm_(Add("norm", std::make_unique<nn::LayerNorm>(channels))) {}
 
   // [batch, 3, height, width] -> [batch, ceil(height / 4), ceil(width / 4), channels]
   at::Tensor Forward(const at::Tensor& images) const {
     const at::Tensor padded = PadMap(images.permute({0, 2, 3, 1}), kPatch).permute({0, 3, 1, 2});
-    const int64_t batch = padded.size(0), rows = padded.size(2) / kPatch, columns = padded.size(3) / kPatch;
-    const at::Tensor patches = padded.reshape({batch, 3, rows, kPatch, columns, kPatch})
-                                   .permute({0, 2, 4, 1, 3, 5})
-                                   .reshape({batch, rows, columns, 3 * kPatch * kPatch});
-    return norm_->Forward(at::linear(patches, weight_.flatten(1), bias_));
+    return norm_->Forward(proj_->Forward(padded).permute({0, 2, 3, 1}));
   }
 
  private:
-  at::Tensor weight_, bias_;
+  nn::Conv2d* proj_;
   nn::LayerNorm* norm_;
 };
 

@@ -35,7 +35,7 @@ TrainingBatch BatchOf(const Fixture& fixture) {
   return batch;
 }
 
-// ResNet-50, one encoder and two decoder layers, 20 queries, weights by the recipe.
+// One encoder and two decoder layers, 20 queries, weights by the recipe.
 GroupPoseOptions SmallOptions(int64_t num_keypoints) {
   GroupPoseOptions options;
   options.transformer.encoder_layers = 1;
@@ -75,7 +75,12 @@ class GradientFixtureTest : public ::testing::TestWithParam<const char*> {};
 TEST_P(GradientFixtureTest, LossesAndGradientsEqualTheOfficialOnes) {
   SKIP_WITHOUT_TEST_DATA();
   const Fixture fixture(GetParam());
-  GroupPose model(SmallOptions(static_cast<int64_t>(fixture.Number("config/num_body_points"))));
+  GroupPoseOptions options = SmallOptions(static_cast<int64_t>(fixture.Number("config/num_body_points")));
+  const bool swin = std::string(GetParam()).find("swint") != std::string::npos;
+  if (swin) options.backbone = SwinOptions{};
+  GroupPose model(options);
+  // the official gradients are those without drop path
+  model.SetTraining(!swin);
   testing::FillByRecipe(model, static_cast<uint64_t>(fixture.Number("seed")));
   const auto losses = Losses(model, BatchOf(fixture));
   ASSERT_TRUE(losses.ok()) << losses.status();
@@ -107,13 +112,14 @@ TEST_P(GradientFixtureTest, LossesAndGradientsEqualTheOfficialOnes) {
     EXPECT_TRUE(Near(gradient, expected, 1e-3 * expected.abs().max().item<double>()));
     ++compared;
   }
-  EXPECT_EQ(compared, 20);
+  EXPECT_EQ(compared, swin ? 23 : 20);
   const AdamW optimizer(model.Parameters(), {});
   ExpectRelative(GradientNorm(optimizer.groups()), fixture.Number("grad_total_norm"), 1e-3, "total norm");
 }
 
-INSTANTIATE_TEST_SUITE_P(ResNet50, GradientFixtureTest,
-                         ::testing::Values("train_r50_coco_grads", "train_r50_crowdpose_grads"),
+INSTANTIATE_TEST_SUITE_P(Official, GradientFixtureTest,
+                         ::testing::Values("train_r50_coco_grads", "train_r50_crowdpose_grads",
+                                           "train_swint_coco_grads"),
                          [](const auto& info) { return std::string(info.param); });
 
 AdamWOptions OptimizerOptions(const Fixture& fixture) {
