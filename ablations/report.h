@@ -1,4 +1,5 @@
-// What a study found: every variant's AP seed by seed, its mean and spread, and its difference to the baseline.
+// What a study found, as text, JSON and HTML: every variant's AP seed by seed, its difference to the baseline with the
+// noise of seeds and of images, what that may be an effect of, curves, examples, experiments and provenance.
 #ifndef ABLATIONS_REPORT_H_
 #define ABLATIONS_REPORT_H_
 
@@ -9,9 +10,9 @@
 
 namespace grouppose {
 
-// The report program, without its name: reads the folders of the cells, writes --text and --json. Differences are taken
-// at the seeds that a variant and the baseline both have; JSON names them. Refused: a cell without files, without an AP
-// between 0 and 1 in its last evaluation, or given twice; a baseline without a cell. Nothing is written then.
+// The report program, without its name: reads the folders of the cells (see ReadStudy), writes --text, --json and
+// --html. Refused, and nothing written: what ReadStudy and CompareWithBaseline refuse, a cost file that is none, an
+// image that is no PNG.
 absl::Status RunReport(const std::vector<std::string>& arguments);
 
 }  // namespace grouppose

@@ -1,5 +1,7 @@
 #include "experiments/differences.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "experiments/experiment.h"
@@ -28,18 +30,16 @@ std::string ValueText(const Message& message, const FieldDescriptor* field) {
   return absl::StrCat("[", absl::StrJoin(items, ", "), "]");
 }
 
-void Compare(const Message& left, const Message& right, const std::string& parent, std::vector<Difference>* found) {
-  const auto* type = left.GetDescriptor();
+void Collect(const Message& message, const std::string& parent, std::vector<FieldValue>* values) {
+  const auto* type = message.GetDescriptor();
   for (int i = 0; i < type->field_count(); ++i) {
     const FieldDescriptor* field = type->field(i);
     const std::string path = JoinFieldPath(parent, field->name());
     if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field->is_repeated()) {
-      Compare(left.GetReflection()->GetMessage(left, field), right.GetReflection()->GetMessage(right, field), path,
-              found);
-      continue;
+      Collect(message.GetReflection()->GetMessage(message, field), path, values);
+    } else {
+      values->push_back({path, ValueText(message, field)});
     }
-    const std::string left_text = ValueText(left, field), right_text = ValueText(right, field);
-    if (left_text != right_text) found->push_back({path, left_text, right_text});
   }
 }
 
@@ -51,9 +51,23 @@ Experiment Resolved(Experiment experiment) {
 
 }  // namespace
 
+std::vector<FieldValue> FieldValues(const Experiment& experiment) {
+  std::vector<FieldValue> values;
+  Collect(Resolved(experiment), "", &values);
+  values.erase(
+      std::remove_if(values.begin(), values.end(), [](const FieldValue& field) { return field.path == "extends"; }),
+      values.end());
+  return values;
+}
+
 std::vector<Difference> Differences(const Experiment& left, const Experiment& right) {
+  // the same message type: the same paths in the same order
+  const std::vector<FieldValue> left_values = FieldValues(left), right_values = FieldValues(right);
   std::vector<Difference> found;
-  Compare(Resolved(left), Resolved(right), "", &found);
+  for (size_t i = 0; i < left_values.size(); ++i) {
+    if (left_values[i].value == right_values[i].value) continue;
+    found.push_back({left_values[i].path, left_values[i].value, right_values[i].value});
+  }
   return found;
 }
 

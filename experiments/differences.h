@@ -1,4 +1,4 @@
-// Where two experiments differ.
+// What an experiment says, field by field, and where two differ.
 #ifndef EXPERIMENTS_DIFFERENCES_H_
 #define EXPERIMENTS_DIFFERENCES_H_
 
@@ -9,9 +9,17 @@
 
 namespace grouppose::experiments {
 
+struct FieldValue {
+  std::string path;   // "model.self_attention"
+  std::string value;  // as a textproto writes it: GROUP, [64, 96], "tiny"; "not set" for epochs beside steps
+};
+
+// Every field with its default filled in, in the order of experiment.proto; without `extends`.
+std::vector<FieldValue> FieldValues(const Experiment& experiment);
+
 struct Difference {
-  std::string path;  // "model.self_attention"
-  std::string left;  // as a textproto writes it: GROUP, [64, 96], "tiny"; "not set" for epochs beside steps
+  std::string path;
+  std::string left;
   std::string right;
 };
 

@@ -1,0 +1,265 @@
+#include "ablations/report_html.h"
+
+#include <vector>
+
+#include "ablations/report_figures.h"
+#include "ablations/report_notes.h"
+#include "ablations/report_tables.h"
+#include "ablations/report_text.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/html.h"
+#include "base/plots.h"
+
+namespace grouppose {
+namespace {
+
+using base::HtmlWriter;
+
+// Persons: the colours of Okabe and Ito (2008), bright ones, for they lie on photos with a dark casing.
+constexpr char kStyle[] = R"css(
+:root {
+  color-scheme: light dark;
+  --page: #f6f7f9; --card: #ffffff; --text: #1c2128; --muted: #5b6470; --line: #dde1e6; --link: #0b62a8;
+  --good: #00654a; --good-back: #d9f2e8; --bad: #9c3a00; --bad-back: #fde6d8; --plain-back: #eceff2;
+  --warn-line: #d79b00;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #101317; --card: #181c22; --text: #e4e8ed; --muted: #9aa4b0; --line: #2c333c; --link: #74b9f5;
+    --good: #6ee0b8; --good-back: #10382c; --bad: #ffb38a; --bad-back: #43210f; --plain-back: #262c34;
+    --warn-line: #b98a1c;
+  }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--text); font: 16px/1.55 system-ui, -apple-system, "Segoe UI",
+  Roboto, "Liberation Sans", "DejaVu Sans", sans-serif; -webkit-text-size-adjust: 100%; }
+main { max-width: 82rem; margin: 0 auto; padding: 1.25rem clamp(.75rem, 3vw, 2rem) 3rem; }
+header { padding: .5rem 0 .75rem; }
+h1 { font-size: clamp(1.6rem, 4vw, 2.2rem); line-height: 1.2; margin: 0 0 .35rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.2rem; margin: 0 0 .7rem; }
+h3 { font-size: 1rem; margin: 1.2rem 0 .5rem; }
+p { margin: .5rem 0; max-width: 75ch; overflow-wrap: anywhere; }
+.lead { color: var(--muted); margin: 0; }
+.small, .lead, figcaption span { font-size: .9rem; }
+.small { color: var(--muted); }
+section { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; margin: 1rem 0;
+  padding: clamp(.9rem, 2.5vw, 1.5rem); }
+nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; margin-top: .6rem; }
+a { color: var(--link); }
+.scroll { overflow-x: auto; margin: .6rem 0; border: 1px solid var(--line); border-radius: .5rem; }
+table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .42rem .7rem; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
+tbody tr:last-child > * { border-bottom: 0; }
+thead th { font-weight: 600; color: var(--muted); font-size: .8rem; vertical-align: bottom; }
+tbody th { font-weight: 600; }
+.number { text-align: right; }
+th:has(+ .number) { text-align: left; }
+.seeds span { margin-right: .25rem; }
+.swatch { display: inline-block; width: .7rem; height: .7rem; border-radius: .2rem; margin-right: .5rem;
+  background: currentColor; }
+.verdict { display: inline-block; padding: .05rem .55rem; border-radius: 1rem; background: var(--plain-back);
+  font-size: .8rem; }
+.verdict-better { color: var(--good); background: var(--good-back); font-weight: 600; }
+.verdict-worse { color: var(--bad); background: var(--bad-back); font-weight: 600; }
+.notes { margin: .4rem 0; padding-left: 1.1rem; max-width: 80ch; }
+.notes li { margin: .35rem 0; overflow-wrap: anywhere; }
+.callout { border-left: 4px solid var(--warn-line); padding: .1rem 0 .1rem 1rem; margin: .9rem 0; }
+.columns { display: grid; gap: 1rem 2rem; grid-template-columns: minmax(0, 1fr); }
+.figures { display: grid; gap: 1.6rem 2.5rem; grid-template-columns: minmax(0, 1fr); }
+@media (min-width: 60rem) {
+  .figures, .columns { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+}
+code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", "DejaVu Sans Mono", monospace;
+  font-size: .85em; }
+pre { overflow-x: auto; padding: .75rem; background: var(--page); border-radius: .5rem; margin: .5rem 0; }
+code.same { color: var(--muted); }
+code.differs { font-weight: 600; }
+details { margin: .7rem 0; }
+summary { cursor: pointer; color: var(--link); }
+.command { display: block; padding: .6rem .8rem; background: var(--plain-back); border-radius: .5rem; overflow-x: auto;
+  white-space: nowrap; }
+dl { margin: .4rem 0; display: grid; grid-template-columns: minmax(0, 1fr); gap: .1rem 1.2rem; font-size: .9rem; }
+dt { font-weight: 600; } dd { margin: 0 0 .5rem; max-width: 75ch; }
+@media (min-width: 45rem) { dl { grid-template-columns: 9rem minmax(0, 1fr); } }
+.pictures { position: absolute; width: 0; height: 0; }
+.pictures image, use { image-rendering: pixelated; }
+.strip { display: grid; gap: .8rem; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); max-width: 80rem; }
+.example { margin: 0; max-width: 14rem; min-width: 0; }
+.example svg { display: block; width: 100%; height: auto; border-radius: .4rem; overflow: hidden; background: #777; }
+.example figcaption { font-size: .85rem; line-height: 1.3; margin-top: .3rem; overflow-wrap: anywhere; }
+.example figcaption span { display: block; color: var(--muted); font-size: .8rem; }
+.no-picture { fill: #6b7280; }
+.example path { fill: none; stroke-linecap: round; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
+.casing { stroke: #000; stroke-opacity: .55; stroke-width: 4.5px; }
+.limb { stroke: currentColor; stroke-width: 2.2px; }
+.joint { stroke: currentColor; stroke-width: 5px; }
+.person-0 { color: #56b4e9; } .person-1 { color: #f0a000; } .person-2 { color: #2fd6a3; }
+.person-3 { color: #f0e442; } .person-4 { color: #e69ac6; } .person-5 { color: #ff7a2f; }
+.person-none { color: #fff; } .person-none .limb { stroke-dasharray: 3 4; } .person-none .casing { stroke-opacity: .25; }
+@media print { section { break-inside: avoid; } body { background: none; } }
+)css";
+
+void WriteNotes(const std::vector<std::string>& notes, HtmlWriter* html) {
+  html->Begin("ul", {{"class", "notes"}}).NewLine();
+  for (const std::string& note : notes) html->Element("li", {}, note).NewLine();
+  html->End().NewLine();
+}
+
+void BeginSection(HtmlWriter* html, const char* id, const std::string& title) {
+  html->Begin("section", {{"id", id}}).Element("h2", {}, title).NewLine();
+}
+
+struct Anchor {
+  const char* id;
+  const char* title;
+};
+
+void WriteHeader(const Study& study, const std::vector<Anchor>& anchors, HtmlWriter* html) {
+  html->Begin("header").Element("h1", {}, study.name);
+  html->Element("p", {{"class", "lead"}}, StudyDescription(study));
+  html->Begin("nav", {{"aria-label", "Sections"}});
+  for (const Anchor& anchor : anchors) {
+    html->Element("a", {{"href", absl::StrCat("#", anchor.id)}}, anchor.title).Text(" ");
+  }
+  html->End().End().NewLine();
+}
+
+void WriteResults(const Study& study, const Comparisons& comparisons, HtmlWriter* html) {
+  BeginSection(html, "results", "Results");
+  WriteResultTable(study, comparisons, html);
+  if (!study.pretraining.cells.empty()) {
+    html->Element("p", {{"class", "small"}},
+                  absl::StrFormat("Shared pretraining: stage one alone has AP %s (%.0f CPU s each).",
+                                  ApList(study.pretraining.Aps()), study.pretraining.CpuSeconds()));
+  }
+  html->Begin("details").Element("summary", {}, "All metrics of the last evaluation, means over seeds");
+  WriteAllMetricsTable(study, html);
+  html->End();
+  html->Begin("details").Element("summary", {}, "What the columns mean").Begin("dl");
+  const std::vector<std::pair<const char*, std::string>> terms = {
+      {"spread", "Standard deviation over seeds, n - 1 in the denominator."},
+      {"difference", absl::StrCat("Mean of AP less that of ", study.baseline_name,
+                                  " at the seeds that both have (how many). At one seed, variants share pretraining, "
+                                  "order, augmentation and the initial values of what they have in common.")},
+      {"95 % interval", "Of the mean difference, by Student's t over the paired seeds: noise of training."},
+      {"p (Holm)", "Of the paired t-test, adjusted by Holm's method for all variants compared here."},
+      {"verdict", "Better or worse where the interval leaves out zero, else inconclusive; n/a below three seeds."},
+      {"in attention", "Parameters of the decoder's self-attention, all layers."},
+      {"pairs", "Query-key pairs of the decoder's self-attention: one image, one head, all layers."},
+      {"CPU s", "Of one training with its evaluations, mean over seeds; without the pretraining."}};
+  for (const auto& [term, meaning] : terms) html->Element("dt", {}, term).Element("dd", {}, meaning);
+  html->End().End().End().NewLine();
+}
+
+void WriteDifferences(const Study& study, const Comparisons& comparisons, HtmlWriter* html) {
+  BeginSection(html, "differences", absl::StrCat("Differences to ", study.baseline_name));
+  html->Begin("div", {{"class", "columns"}});
+  WriteDifferencePlot(study, comparisons, html);
+  html->Begin("div");
+  html->Element("p", {},
+                "Two kinds of noise, kept apart. The thick bar is noise of training: would other seeds have given "
+                "another difference? The verdict comes from it alone.");
+  if (comparisons.resamples > 0) {
+    html->Element("p", {},
+                  absl::StrCat("The thin lines are evaluation noise only: would other test images have given another "
+                               "difference between these two trained models? Paired bootstrap over images: both models "
+                               "on the same resampled images, ",
+                               comparisons.resamples, " times."));
+  }
+  const std::vector<std::string> budget = BudgetNotes(study, comparisons);
+  if (!budget.empty()) {
+    html->Begin("div", {{"class", "callout"}}).Element("b", {}, "What the budget does not allow to conclude");
+    WriteNotes(budget, html);
+    html->End();
+  }
+  html->End().End().End().NewLine();
+}
+
+void WriteEffects(const Study& study, const Comparisons& comparisons, HtmlWriter* html) {
+  BeginSection(html, "effects", "What a difference may be an effect of");
+  WriteNotes(EffectNotes(study, comparisons), html);
+  html->Element("h3", {}, "Images");
+  WriteNotes(ImageNotes(study), html);
+  html->End().NewLine();
+}
+
+void WriteTraining(const Study& study, HtmlWriter* html) {
+  BeginSection(html, "training", "Training");
+  WriteTrainingPlots(study, html);
+  html->End().NewLine();
+}
+
+void WriteExampleSection(const Examples& examples, HtmlWriter* html) {
+  BeginSection(html, "examples", "Example predictions");
+  html->Element("p", {},
+                absl::StrCat("The first ", examples.images.size(),
+                             " test images by id that show a person: not chosen for what they show. Of every variant, "
+                             "the best-scored poses, as many as there are persons. A pose has the colour of the person "
+                             "that the evaluator matches it with (OKS 0.5 or more), and is white and dashed where it "
+                             "matches none."));
+  if (!examples.images.empty() && examples.images.front().png.empty()) {
+    html->Element("p", {{"class", "small"}}, "Drawn without the images: they are no part of this report.");
+  }
+  WriteExamples(examples, html);
+  html->End().NewLine();
+}
+
+void WriteCost(const experiments::Cost& cost, HtmlWriter* html) {
+  BeginSection(html, "cost", "What a scheme costs");
+  WriteCostTables(cost, html);
+  html->End().NewLine();
+}
+
+void WriteExperiments(const Study& study, HtmlWriter* html) {
+  BeginSection(html, "experiments", "Experiments");
+  WriteFieldTables(study, html);
+  html->End().NewLine();
+}
+
+void WriteProvenance(const Study& study, HtmlWriter* html) {
+  BeginSection(html, "provenance", "Provenance");
+  if (!study.label.empty()) {
+    html->Element("p", {}, "reproduce:");
+    html->Element("code", {{"class", "command"}, {"tabindex", "0"}}, absl::StrCat("./bazelw run ", study.label));
+  }
+  html->Begin("details").Element("summary", {}, "SHA-256 of what every cell was made from");
+  WriteProvenanceTable(study, html);
+  html->Element("p", {{"class", "small"}},
+                "The first digits; report.json has all. The same experiment, program, wheel, data and initial weights "
+                "give the same bytes. The commit is printed by the command above.");
+  html->End().End().NewLine();
+}
+
+}  // namespace
+
+std::string ReportHtml(const Study& study, const Comparisons& comparisons, const Examples& examples,
+                       const experiments::Cost* cost) {
+  std::string body;
+  HtmlWriter html(&body);
+  const bool compares = !comparisons.to_baseline.empty();
+  std::vector<Anchor> anchors = {{"results", "Results"}};
+  if (compares) anchors.push_back({"differences", "Differences"});
+  if (compares) anchors.push_back({"effects", "Effects"});
+  anchors.push_back({"training", "Training"});
+  if (!examples.images.empty()) anchors.push_back({"examples", "Examples"});
+  if (cost != nullptr) anchors.push_back({"cost", "Cost"});
+  anchors.push_back({"experiments", "Experiments"});
+  anchors.push_back({"provenance", "Provenance"});
+
+  html.Begin("main").NewLine();
+  WriteHeader(study, anchors, &html);
+  WriteResults(study, comparisons, &html);
+  if (compares) WriteDifferences(study, comparisons, &html);
+  if (compares) WriteEffects(study, comparisons, &html);
+  WriteTraining(study, &html);
+  if (!examples.images.empty()) WriteExampleSection(examples, &html);
+  if (cost != nullptr) WriteCost(*cost, &html);
+  WriteExperiments(study, &html);
+  WriteProvenance(study, &html);
+  html.End().NewLine();
+  html.Finish();
+  return base::HtmlDocument(study.name, absl::StrCat(kStyle, base::kPlotStyle), body);
+}
+
+}  // namespace grouppose
