@@ -1,6 +1,7 @@
 // The operator on a GPU, against itself on the CPU. ms_deform_attn_test.cc has the official results on a GPU.
 #include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
@@ -56,6 +57,14 @@ Results Evaluate(const Inputs& inputs) {
   const Tensor output = MsDeformAttn(value, inputs.spatial_shapes, inputs.level_start_index, locations, weights);
   output.backward(inputs.grad_output);
   return {output.detach(), value.grad(), locations.grad(), weights.grad()};
+}
+
+TEST(MsDeformAttnCudaRegistrationTest, ABuildWithCudaHasTheKernels) {
+  for (const char* name : {"grouppose::ms_deform_attn", "grouppose::ms_deform_attn_backward"}) {
+    const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(name, "");
+    EXPECT_EQ(op.hasKernelForDispatchKey(c10::DispatchKey::CUDA), at::Context::hasCUDART()) << name;
+    EXPECT_TRUE(op.hasKernelForDispatchKey(c10::DispatchKey::CPU)) << name;
+  }
 }
 
 class MsDeformAttnCudaTest : public ::testing::Test {

@@ -94,6 +94,19 @@ def _cuda_library_impl(ctx):
         cc_common.merge_cc_infos(direct_cc_infos = [own], cc_infos = [below]),
     ]
 
+def _link_only_impl(ctx):
+    linking = cc_common.merge_cc_infos(cc_infos = [dep[CcInfo] for dep in ctx.attr.deps]).linking_context
+    return [CcInfo(linking_context = linking)]
+
+link_only = rule(
+    implementation = _link_only_impl,
+    doc = """What deps link, without their headers.
+
+Where --config=cuda links more, nothing that is compiled changes, and a build with CUDA compiles nothing anew.
+""",
+    attrs = {"deps": attr.label_list(providers = [CcInfo])},
+)
+
 cuda_library = rule(
     implementation = _cuda_library_impl,
     doc = "A static library of .cu files.",
