@@ -37,8 +37,9 @@ class AttentionScheme : public nn::Module {
 
   // Floating-point operations of one block's forward pass on one image, a multiply-add counted as two: every weight
   // matrix once on every token, and scores and weighted sums of the pairs. Softmax, norms and residuals, linear in the
-  // number of tokens or pairs and without a factor of `hidden`, are left out.
-  int64_t Flops(int64_t num_instances, int64_t num_keypoints) const;
+  // number of tokens or pairs and without a factor of `hidden`, are left out. A scheme that applies its matrices to
+  // some of the tokens only says so itself.
+  virtual int64_t Flops(int64_t num_instances, int64_t num_keypoints) const;
 };
 
 using AttentionSchemeFactory = std::unique_ptr<AttentionScheme> (*)(const AttentionSchemeOptions&);
