@@ -123,10 +123,10 @@ constexpr Range kRanges[] = {
 // The keypoints of a person; the synthetic people have those of COCO.
 int KeypointsOf(Data::Source source) { return source == Data::CROWDPOSE ? 14 : 17; }
 
-// C3, C4 and C5 of ResNet-50, stages 1, 2 and 3 of a Swin.
+// C3, C4 and C5 of ResNet-50, stages 1, 2 and 3 of a Swin: what is taken where no stages are named.
 constexpr int kPublishedLevels = 3;
-// Of a Swin; the last one is always among the levels.
-constexpr int kSwinStages = 4;
+// Of ResNet-50 and of a Swin; the last one is always among the levels.
+constexpr int kStages = 4;
 // The group norm behind the projections takes 32, 16 or 8 groups; the sine embeddings' 4 parts divide 8.
 constexpr int kHiddenUnit = 8;
 
@@ -295,24 +295,21 @@ void CheckAugmentation(const Experiment& experiment, Checker* check) {
   CheckCrops(augmentation, check);
 }
 
-bool IsSwin(const Backbone& backbone) {
-  return backbone.kind() != Backbone::RESNET50 && backbone.kind() != Backbone::SMALL_RESNET;
-}
-
 // Levels of features that a backbone has.
 int LevelsOf(const Backbone& backbone) {
   if (backbone.kind() == Backbone::SMALL_RESNET) return backbone.stage_channels_size();
-  return IsSwin(backbone) && !backbone.output_stages().empty() ? backbone.output_stages_size() : kPublishedLevels;
+  return backbone.output_stages().empty() ? kPublishedLevels : backbone.output_stages_size();
 }
 
 // Of the backbone's levels.
 std::vector<int64_t> StridesOf(const Backbone& backbone) {
   const int levels = LevelsOf(backbone);
-  // the last stage of a Swin and of ResNet-50 has stride 32, the first one of a small one 4
-  int64_t stride = backbone.kind() == Backbone::SMALL_RESNET ? 4 : int64_t{4} << (kSwinStages - levels);
+  const bool small = backbone.kind() == Backbone::SMALL_RESNET;
+  // the first stage has stride 4
+  int64_t stride = small ? 4 : int64_t{4} << (kStages - levels);
   std::vector<int64_t> strides;
   for (int level = 0; level < levels; ++level, stride *= 2) strides.push_back(stride);
-  if (IsSwin(backbone) && backbone.dilation()) strides.back() /= 2;
+  if (!small && backbone.dilation()) strides.back() /= 2;
   return strides;
 }
 
@@ -342,11 +339,11 @@ void CheckSmallResNet(const Backbone& backbone, Checker* check) {
   }
 }
 
-void CheckSwin(const Backbone& backbone, Checker* check) {
+void CheckStages(const Backbone& backbone, Checker* check) {
   // all stages up to the last one, from some stage on
   const auto& stages = backbone.output_stages();
   bool published = stages.size() != 2;
-  for (int i = 0; i < stages.size(); ++i) published = published && stages[i] == kSwinStages - stages.size() + i;
+  for (int i = 0; i < stages.size(); ++i) published = published && stages[i] == kStages - stages.size() + i;
   check->Require(published, {"model.backbone.output_stages"}, absl::StrCat("[", absl::StrJoin(stages, ", "), "]"),
                  "[0, 1, 2, 3], [1, 2, 3] or [3]");
 }
@@ -356,8 +353,11 @@ void CheckBackbone(const Experiment& experiment, Checker* check) {
   const Backbone& backbone = model.backbone();
   const bool small = backbone.kind() == Backbone::SMALL_RESNET;
   const std::string prefix = "model.backbone.";
-  if (small) CheckSmallResNet(backbone, check);
-  if (IsSwin(backbone)) CheckSwin(backbone, check);
+  if (small) {
+    CheckSmallResNet(backbone, check);
+  } else {
+    CheckStages(backbone, check);
+  }
   const int levels = LevelsOf(backbone);
   const std::string origin = small ? "stage_channels" : levels != kPublishedLevels ? "output_stages" : "kind";
   check->Require(model.num_feature_levels() >= levels, {"model.num_feature_levels", prefix + origin},

@@ -245,6 +245,11 @@ INSTANTIATE_TEST_SUITE_P(
               "model.backbone.output_stages=[0, 1, 2, 3]"},
              "--set model.backbone.output_stages=[0, 1, 2, 3]: model.num_feature_levels is 3, expected at least 4, the "
              "levels of the backbone"},
+        Case{kCoco,
+             {"model.backbone.output_stages=[0]"},
+             "--set model.backbone.output_stages=[0]: model.backbone.output_stages is [0], expected [0, 1, 2, 3], [1, "
+             "2, 3] or [3]"},
+        Case{kCoco, {"model.backbone.output_stages=[3]", "model.backbone.dilation=true"}, ""},
         // 8 x 8 + 4 x 4 + 4 x 4 + 2 x 2 cells: the last stage as large as the one before it
         Case{kSynthetic,
              {"model.backbone.kind=SWIN_T_224_1K", "model.backbone.dilation=true", "model.num_queries=101"},

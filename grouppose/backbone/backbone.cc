@@ -7,7 +7,7 @@
 namespace grouppose {
 namespace {
 
-std::unique_ptr<Backbone> Make(const ResNet50Options&) { return MakeResNet50(); }
+std::unique_ptr<Backbone> Make(const ResNet50Options& options) { return MakeResNet50(options); }
 std::unique_ptr<Backbone> Make(const SmallResNetOptions& options) { return MakeSmallResNet(options); }
 std::unique_ptr<Backbone> Make(const SwinOptions& options) { return MakeSwin(options); }
 

@@ -24,8 +24,13 @@ class Backbone : public nn::Module {
   virtual std::vector<int64_t> strides() const = 0;
 };
 
-// ResNet-50 v1.5 (He et al. 2016; the stride lies in the 3x3 convolution) with frozen batch norm, levels C3, C4, C5.
-struct ResNet50Options {};
+// ResNet-50 v1.5 (He et al. 2016; the stride lies in the 3x3 convolution) with frozen batch norm.
+struct ResNet50Options {
+  // Stages (C2 to C5, strides 4, 8, 16, 32) that become levels, ascending.
+  std::vector<int64_t> output_stages = {1, 2, 3};
+  // The last stage keeps the resolution of the one before it; what its 3x3 convolutions skip makes up for the stride.
+  bool dilation = false;
+};
 
 // For images of 64 pixels and minutes of training: a 3x3 stem of stride 2, then stages of basic blocks of stride 2 with
 // group norm. All of it is trained. One level a stage: strides 4, 8, 16.

@@ -4,9 +4,11 @@
 #include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/relu.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
+#include "base/check.h"
 #include "grouppose/nn/convolution.h"
 #include "grouppose/nn/normalisation.h"
 
@@ -28,13 +30,14 @@ class ConvolutionAndNorm {
   nn::FrozenBatchNorm* norm_;
 };
 
-nn::Conv2dOptions Convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride) {
+nn::Conv2dOptions Convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t dilation = 1) {
   nn::Conv2dOptions options;
   options.in = in;
   options.out = out;
   options.kernel = kernel;
   options.stride = stride;
-  options.padding = kernel / 2;
+  options.padding = dilation * (kernel / 2);
+  options.dilation = dilation;
   options.bias = false;
   return options;
 }
@@ -42,9 +45,9 @@ nn::Conv2dOptions Convolution(int64_t in, int64_t out, int64_t kernel, int64_t s
 // 1x1, 3x3, 1x1 with a shortcut around them.
 class Bottleneck : public nn::Module {
  public:
-  Bottleneck(int64_t in, int64_t width, int64_t stride)
+  Bottleneck(int64_t in, int64_t width, int64_t stride, int64_t dilation)
       : reduce_(AddPair("conv1", "bn1", Convolution(in, width, 1, 1))),
-        middle_(AddPair("conv2", "bn2", Convolution(width, width, 3, stride))),
+        middle_(AddPair("conv2", "bn2", Convolution(width, width, 3, stride, dilation))),
         expand_(AddPair("conv3", "bn3", Convolution(width, kExpansion * width, 1, 1))) {
     if (stride == 1 && in == kExpansion * width) return;
     shortcut_ = std::make_unique<ConvolutionAndNorm>(
@@ -71,20 +74,26 @@ class Bottleneck : public nn::Module {
 
 class ResNet50 : public Backbone {
  public:
-  ResNet50() {
+  explicit ResNet50(const ResNet50Options& options) : options_(options) {
+    GROUPPOSE_CHECK(std::is_sorted(options.output_stages.begin(), options.output_stages.end()) &&
+                        !options.output_stages.empty() && options.output_stages.front() >= 0 &&
+                        options.output_stages.back() < kStages,
+                    "expected ascending output stages from 0 to ", kStages - 1);
     stem_ =
         std::make_unique<ConvolutionAndNorm>(Add("body.conv1", std::make_unique<nn::Conv2d>(Convolution(3, 64, 7, 2))),
                                              Add("body.bn1", std::make_unique<nn::FrozenBatchNorm>(64)));
     // blocks of layer1 ... layer4
     constexpr int64_t kBlocks[] = {3, 4, 6, 3};
     int64_t in = 64;
-    for (int64_t stage = 0; stage < 4; ++stage) {
+    for (int64_t stage = 0; stage < kStages; ++stage) {
       const int64_t width = 64 << stage;
       std::vector<Bottleneck*> blocks;
       for (int64_t i = 0; i < kBlocks[stage]; ++i) {
         const std::string name = "body.layer" + std::to_string(stage + 1) + "." + std::to_string(i);
-        const int64_t stride = i == 0 && stage > 0 ? 2 : 1;
-        blocks.push_back(Add(name, std::make_unique<Bottleneck>(in, width, stride)));
+        const bool dilated = options.dilation && stage + 1 == kStages;
+        const int64_t stride = i == 0 && stage > 0 && !dilated ? 2 : 1;
+        // the first block sees the cells as the strided one would
+        blocks.push_back(Add(name, std::make_unique<Bottleneck>(in, width, stride, dilated && i > 0 ? 2 : 1)));
         in = Bottleneck::kExpansion * width;
       }
       stages_.push_back(std::move(blocks));
@@ -99,23 +108,39 @@ class ResNet50 : public Backbone {
   std::vector<at::Tensor> Forward(const at::Tensor& images) override {
     at::Tensor x = at::max_pool2d(at::relu(stem_->Forward(images)), /*kernel_size=*/3, /*stride=*/2, /*padding=*/1);
     std::vector<at::Tensor> levels;
-    for (size_t stage = 0; stage < stages_.size(); ++stage) {
+    for (int64_t stage = 0; stage < kStages; ++stage) {
       for (const Bottleneck* block : stages_[stage]) x = block->Forward(x);
-      if (stage > 0) levels.push_back(x);
+      for (int64_t wanted : options_.output_stages) {
+        if (stage == wanted) levels.push_back(x);
+      }
     }
     return levels;
   }
 
-  std::vector<int64_t> channels() const override { return {512, 1024, 2048}; }
-  std::vector<int64_t> strides() const override { return {8, 16, 32}; }
+  std::vector<int64_t> channels() const override {
+    std::vector<int64_t> channels;
+    for (int64_t stage : options_.output_stages) channels.push_back((64 << stage) * Bottleneck::kExpansion);
+    return channels;
+  }
+
+  std::vector<int64_t> strides() const override {
+    std::vector<int64_t> strides;
+    for (int64_t stage : options_.output_stages) {
+      strides.push_back(4 << (options_.dilation && stage + 1 == kStages ? stage - 1 : stage));
+    }
+    return strides;
+  }
 
  private:
+  static constexpr int64_t kStages = 4;
+
+  ResNet50Options options_;
   std::unique_ptr<ConvolutionAndNorm> stem_;
   std::vector<std::vector<Bottleneck*>> stages_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backbone> MakeResNet50() { return std::make_unique<ResNet50>(); }
+std::unique_ptr<Backbone> MakeResNet50(const ResNet50Options& options) { return std::make_unique<ResNet50>(options); }
 
 }  // namespace grouppose

@@ -54,6 +54,39 @@ TEST(ResNet50, TrainsAllButTheStemAndTheFirstStage) {
   EXPECT_EQ(trained, 23454912 - 222400);
 }
 
+TEST(ResNet50, LevelsHaveTheirChannelsAndStrides) {
+  const at::NoGradGuard no_grad;
+  for (bool dilation : {false, true}) {
+    const auto backbone = MakeBackbone(ResNet50Options{{0, 1, 2, 3}, dilation});
+    // any values will do
+    for (const nn::NamedTensor& named : backbone->NamedTensors()) at::Tensor(named.tensor).fill_(0.01);
+    EXPECT_EQ(backbone->channels(), (std::vector<int64_t>{256, 512, 1024, 2048}));
+    EXPECT_EQ(backbone->strides(), (std::vector<int64_t>{4, 8, 16, dilation ? 16 : 32}));
+    const std::vector<at::Tensor> levels = backbone->Forward(testing::RecipeTensor("images", {1, 3, 70, 33}, 1));
+    ASSERT_EQ(levels.size(), 4u);
+    for (size_t i = 0; i < 4; ++i) {
+      const int64_t stride = backbone->strides()[i];
+      EXPECT_EQ(levels[i].sizes(),
+                (at::IntArrayRef{1, backbone->channels()[i], (70 + stride - 1) / stride, (33 + stride - 1) / stride}));
+    }
+  }
+  EXPECT_EQ(MakeBackbone(ResNet50Options{{3}, false})->channels(), (std::vector<int64_t>{2048}));
+}
+
+// Dilated convolutions see the same cells as strided ones: every second cell of the dilated level is the plain one's.
+TEST(ResNet50, EverySecondDilatedCellIsThePlainCell) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor images = testing::RecipeTensor("images", {1, 3, 96, 65}, 1);
+  const auto last = [&](bool dilation) {
+    const auto backbone = MakeBackbone(ResNet50Options{{3}, dilation});
+    testing::FillByRecipe(*backbone, 1);
+    return backbone->Forward(images)[0];
+  };
+  const at::Tensor plain = last(false);
+  const at::Tensor dilated = last(true).slice(2, 0, std::nullopt, 2).slice(3, 0, std::nullopt, 2);
+  EXPECT_TRUE(testing::Near(dilated, plain, 1e-4 * plain.abs().max().item<double>()));
+}
+
 // torch's rule: floor(i * H / height).
 TEST(LevelMask, ReadsTheNearestPixelAboveAndLeft) {
   at::Tensor mask = at::zeros({1, 5, 7}, at::kBool);

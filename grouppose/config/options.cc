@@ -27,12 +27,22 @@ SmallResNetOptions SmallResNetOf(const experiments::Backbone& backbone) {
   return options;
 }
 
+void ReadStages(const experiments::Backbone& backbone, std::vector<int64_t>* stages) {
+  if (backbone.output_stages().empty()) return;
+  stages->assign(backbone.output_stages().begin(), backbone.output_stages().end());
+}
+
+ResNet50Options ResNet50Of(const experiments::Backbone& backbone) {
+  ResNet50Options options;
+  ReadStages(backbone, &options.output_stages);
+  options.dilation = backbone.dilation();
+  return options;
+}
+
 SwinOptions SwinOf(const experiments::Backbone& backbone) {
   SwinOptions options;
   options.variant = SwinVariantOf(backbone.kind());
-  if (!backbone.output_stages().empty()) {
-    options.output_stages.assign(backbone.output_stages().begin(), backbone.output_stages().end());
-  }
+  ReadStages(backbone, &options.output_stages);
   options.dilation = backbone.dilation();
   options.drop_path_rate = backbone.drop_path_rate();
   options.gradient_checkpointing = backbone.gradient_checkpointing();
@@ -41,7 +51,7 @@ SwinOptions SwinOf(const experiments::Backbone& backbone) {
 }
 
 BackboneOptions BackboneOf(const experiments::Backbone& backbone) {
-  if (backbone.kind() == experiments::Backbone::RESNET50) return ResNet50Options{};
+  if (backbone.kind() == experiments::Backbone::RESNET50) return ResNet50Of(backbone);
   if (backbone.kind() == experiments::Backbone::SMALL_RESNET) return SmallResNetOf(backbone);
   return SwinOf(backbone);
 }

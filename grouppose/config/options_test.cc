@@ -81,6 +81,14 @@ TEST(Options, EveryFieldOfASwinArrives) {
   EXPECT_EQ(options.freeze_keywords, (std::vector<std::string>{"patch_embed", "layers.0."}));
 }
 
+TEST(Options, EveryFieldOfAResNet50Arrives) {
+  const auto experiment =
+      Parse<experiments::Experiment>("model { backbone { kind: RESNET50 output_stages: [3] dilation: true } }");
+  const auto options = std::get<ResNet50Options>(ModelOptions(experiment).backbone);
+  EXPECT_EQ(options.output_stages, (std::vector<int64_t>{3}));
+  EXPECT_TRUE(options.dilation);
+}
+
 TEST(Options, EveryKindHasItsBackbone) {
   const std::map<std::string, SwinOptions::Variant> swins = {{"SWIN_T_224_1K", SwinOptions::Variant::kT224In1k},
                                                              {"SWIN_B_224_22K", SwinOptions::Variant::kB224In22k},

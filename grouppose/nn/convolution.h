@@ -12,7 +12,7 @@ namespace grouppose::nn {
 
 struct Conv2dOptions {
   int64_t in = 0, out = 0;
-  int64_t kernel = 1, stride = 1, padding = 0;
+  int64_t kernel = 1, stride = 1, padding = 0, dilation = 1;
   bool bias = true;
   Init weight_init = Init::KaimingNormalFanOut();
   Init bias_init = Init::Zero();
@@ -23,7 +23,8 @@ class Conv2d : public Module {
  public:
   explicit Conv2d(const Conv2dOptions& options);
 
-  // [batch, in, height, width] -> [batch, out, height', width'], height' = (height + 2 padding - kernel) / stride + 1.
+  // [batch, in, height, width] -> [batch, out, height', width'], height' = (height + 2 padding - dilation (kernel - 1)
+  // - 1) / stride + 1.
   at::Tensor Forward(const at::Tensor& input) const;
 
   // The same convolution followed by a fixed affine map of each output channel: scale[c] * y + shift[c].
