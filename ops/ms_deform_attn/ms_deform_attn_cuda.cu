@@ -15,7 +15,8 @@ using cuda_threads::kWarp;
 using cuda_threads::PointGradient;
 using cuda_threads::Sizes;
 
-// Eight warps: enough to fill a multiprocessor with eight blocks, and few enough that the last wave is short.
+// Eight warps: at 64 registers a thread, four blocks fill a multiprocessor's 65,536, and the last blocks of a grid
+// leave little of the device idle.
 constexpr int kThreads = 256;
 
 // The widest load of a thread.

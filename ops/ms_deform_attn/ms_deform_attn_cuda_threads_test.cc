@@ -29,15 +29,6 @@ Results<T, MsDeformAttnReal<T>> Evaluate(const Problem& problem) {
   return results;
 }
 
-// The problem with values as T stores them.
-template <typename T>
-Problem Stored(Problem problem) {
-  for (std::vector<double>* values : {&problem.value, &problem.grad_output}) {
-    for (double& x : *values) x = static_cast<double>(static_cast<float>(static_cast<T>(static_cast<float>(x))));
-  }
-  return problem;
-}
-
 // In every width that the launches choose for this number of channels, and one by one.
 template <typename T>
 void ExpectEqualToReference(const Problem& problem, double output_tolerance, double gradient_tolerance) {

@@ -36,9 +36,10 @@ class Guarded {
     return true;
   }
 
- private:
   // more than the longest vector of the kernels
   static constexpr size_t kGuard = 64;
+
+ private:
   T guard_;
   std::vector<T> values_;
 };
@@ -95,6 +96,15 @@ inline Problem MakeProblem(int64_t batch, int64_t heads, int64_t channels, std::
       const double pixel = cell + random.NextUniform(0.05, 0.95);
       problem.locations.push_back(static_cast<float>((pixel + 0.5) / static_cast<double>(size)));
     }
+  }
+  return problem;
+}
+
+// The problem with values as T stores them.
+template <typename T>
+Problem Stored(Problem problem) {
+  for (std::vector<double>* values : {&problem.value, &problem.grad_output}) {
+    for (double& x : *values) x = static_cast<double>(static_cast<float>(static_cast<T>(static_cast<float>(x))));
   }
   return problem;
 }
