@@ -1,9 +1,11 @@
 #include "ablations/cost/measure.h"
 
+#include <ATen/Context.h>
 #include <gtest/gtest.h>
 
-#include <map>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "ablations/cost/table.h"
 #include "grouppose/attention/scheme.h"
@@ -102,11 +104,15 @@ TEST_F(MeasureTest, NoneTakesNoMemory) {
   EXPECT_EQ(block.backward().peak_bytes(), kTokens * kHidden * kFloat);
 }
 
-// FULL goes through a fused kernel in both directions: its scores are never in memory.
+// FULL goes through a fused kernel in both directions: its scores are never in memory. Without that kernel they are.
 TEST_F(MeasureTest, FullIsFused) {
   const int64_t scores = kHeads * kTokens * kTokens * kFloat;
   EXPECT_LT(Scheme("FULL").attention_block().forward().peak_bytes(), scores / 2);
   EXPECT_LT(Scheme("FULL").attention_block().backward().peak_bytes(), scores / 2);
+  at::globalContext().setSDPUseFlash(false);
+  const Cost unfused = MeasureCost(SmallOptions(), {"FULL"});
+  at::globalContext().setSDPUseFlash(true);
+  EXPECT_GT(unfused.schemes(0).attention_block().forward().peak_bytes(), scores);
 }
 
 TEST_F(MeasureTest, MemoryIsTheSameEveryTime) {
