@@ -39,6 +39,11 @@ std::optional<Start> OfficialStart(const std::string& name, const at::Tensor& te
   if (Contains(name, "sampling_offsets.") || Contains(name, "attention_weights.")) return Start{Start::kConstant, 0};
   // norms of every kind: weights and variances are one, biases and means zero
   if (tensor.dim() == 1 && !bias && !EndsWith(name, "running_mean")) return Start{Start::kConstant, 1};
+  if (EndsWith(name, "relative_position_bias_table")) return Start{Start::kNormal, 0.02};
+  // a Swin's linear layers and its patches keep torch's own start
+  if (Contains(name, "backbone.") && !Contains(name, ".body.") && !Contains(name, "norm")) {
+    return Start{Start::kUniform, 1 / std::sqrt(bias ? fan_in_of_bias : FanIn(tensor))};
+  }
   const bool convolutional = Contains(name, "backbone.") || Contains(name, "input_proj.");
   if (tensor.dim() == 1 && (convolutional || Contains(name, "norm"))) return Start{Start::kConstant, 0};
   if (Contains(name, "backbone.")) return Start{Start::kNormal, std::sqrt(2 / FanOut(tensor))};
@@ -83,6 +88,8 @@ void ExpectOfficialStarts(const GroupPoseOptions& options) {
   double fan_in = 0;
   int64_t compared = 0;
   for (const nn::NamedTensor& named : model.NamedTensors()) {
+    // tables of integers do not start, they are
+    if (!at::isFloatingType(named.tensor.scalar_type())) continue;
     // a bias stands behind its weight
     if (named.tensor.dim() > 1) fan_in = FanIn(named.tensor);
     const std::optional<Start> start = OfficialStart(named.name, named.tensor, fan_in);
@@ -110,6 +117,14 @@ TEST_P(InitialValues, OfATinyModelFollowTheSameRules) {
   options.transformer.encoder_layers = 1;
   options.transformer.decoder_layers = 2;
   options.transformer.attention_scheme = GetParam();
+  ExpectOfficialStarts(options);
+}
+
+TEST(SwinInitialValues, FollowTheOfficialRules) {
+  GroupPoseOptions options;
+  options.backbone = SwinOptions{};
+  options.transformer.encoder_layers = 1;
+  options.transformer.decoder_layers = 2;
   ExpectOfficialStarts(options);
 }
 
