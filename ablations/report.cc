@@ -40,7 +40,7 @@ absl::Status RunReport(const std::vector<std::string>& arguments) {
   if (!cost_path.empty()) RETURN_IF_ERROR(experiments::ReadTextproto(cost_path, &cost.emplace()));
   const experiments::Cost* measured = cost.has_value() ? &*cost : nullptr;
 
-  RETURN_IF_ERROR(base::WriteFileAtomically(text_path, ReportText(study, comparisons)));
+  RETURN_IF_ERROR(base::WriteFileAtomically(text_path, ReportText(study, comparisons, measured)));
   RETURN_IF_ERROR(base::WriteFileAtomically(json_path, ReportJson(study, comparisons, measured)));
   if (html_path.empty()) return absl::OkStatus();
   return base::WriteFileAtomically(html_path, ReportHtml(study, comparisons, examples, measured));

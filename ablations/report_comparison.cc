@@ -51,11 +51,41 @@ std::optional<base::Interval> EvaluationNoise(const ResampledAps& aps, const Cel
   return base::PercentileInterval(cell.ap() - other.ap(), differences, kConfidence);
 }
 
+Comparison CompareCells(const Row& row, const Row& other, const ResampledAps& aps) {
+  Comparison comparison;
+  comparison.row = &row;
+  comparison.other = &other;
+  comparison.paired = Compare(row, other);
+  comparison.holm_p_value = std::nan("");
+  for (const auto& [cell, partner] : row.PairsWith(other)) {
+    comparison.seeds.push_back({cell->seed, cell->ap() - partner->ap(), EvaluationNoise(aps, *cell, *partner)});
+  }
+  return comparison;
+}
+
+void AdjustByHolm(std::vector<Comparison>* comparisons) {
+  std::vector<double> p_values;
+  for (const Comparison& comparison : *comparisons) {
+    // two pairs have a p-value, but no verdict that a correction could be for
+    const bool judged = comparison.paired.pairs() >= base::kFewestPairsForVerdict;
+    p_values.push_back(judged ? comparison.paired.p_value : std::nan(""));
+  }
+  const std::vector<double> adjusted = base::HolmAdjusted(p_values);
+  for (size_t i = 0; i < adjusted.size(); ++i) (*comparisons)[i].holm_p_value = adjusted[i];
+}
+
 }  // namespace
 
 const Comparison* Comparisons::Find(const Row& row) const {
   for (const Comparison& comparison : to_baseline) {
     if (comparison.row == &row) return &comparison;
+  }
+  return nullptr;
+}
+
+const Comparison* Comparisons::FindControl(const Row& row) const {
+  for (const Control& control : controls) {
+    if (control.row == &row) return &control.with_content;
   }
   return nullptr;
 }
@@ -79,23 +109,16 @@ absl::StatusOr<Comparisons> CompareWithBaseline(const Study& study, int resample
   }
   Comparisons comparisons;
   if (!aps.empty()) comparisons.resamples = resamples;
-  std::vector<double> p_values;
   for (const Row& row : study.rows) {
-    if (study.IsBaseline(row)) continue;
-    Comparison comparison;
-    comparison.row = &row;
-    comparison.other = &study.baseline();
-    comparison.paired = Compare(row, study.baseline());
-    for (const auto& [cell, other] : row.PairsWith(study.baseline())) {
-      comparison.seeds.push_back({cell->seed, cell->ap() - other->ap(), EvaluationNoise(aps, *cell, *other)});
-    }
-    // two pairs have a p-value, but no verdict that a correction could be for
-    p_values.push_back(comparison.paired.pairs() < base::kFewestPairsForVerdict ? std::nan("")
-                                                                                : comparison.paired.p_value);
-    comparisons.to_baseline.push_back(std::move(comparison));
+    if (!study.IsBaseline(row)) comparisons.to_baseline.push_back(CompareCells(row, study.baseline(), aps));
   }
-  const std::vector<double> adjusted = base::HolmAdjusted(p_values);
-  for (size_t i = 0; i < adjusted.size(); ++i) comparisons.to_baseline[i].holm_p_value = adjusted[i];
+  AdjustByHolm(&comparisons.to_baseline);
+  const Row* baseline_control = ContentControlOf(study, study.baseline());
+  for (const Row& row : study.rows) {
+    const Row* control = ContentControlOf(study, row);
+    if (study.IsBaseline(row) || control == nullptr || baseline_control == nullptr) continue;
+    comparisons.controls.push_back({&row, CompareCells(*control, *baseline_control, aps)});
+  }
   return comparisons;
 }
 

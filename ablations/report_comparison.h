@@ -37,21 +37,30 @@ struct Comparison {
   const Row* other = nullptr;
   std::vector<SeedDifference> seeds;
   base::PairedComparison paired;
-  double holm_p_value = 0;  // adjusted for all variants of the study; NaN where there is no p-value
+  double holm_p_value = 0;  // adjusted for all comparisons with the baseline; NaN where there is no p-value
 };
 
 struct Comparisons {
   std::vector<Comparison> to_baseline;  // in the order of the study, without the baseline
-  int resamples = 0;                    // 0 where no cell left results
+  // The same comparisons where instance tokens have content: the content control of a variant against that of the
+  // baseline (ContentControlOf). Empty where the study has no such variants.
+  struct Control {
+    const Row* row = nullptr;  // whose control it is
+    Comparison with_content;
+  };
+  std::vector<Control> controls;
+  int resamples = 0;  // 0 where no cell left results
 
   // Null for the baseline.
   const Comparison* Find(const Row& row) const;
+  // Null where the study has none.
+  const Comparison* FindControl(const Row& row) const;
 };
 
 // InvalidArgument where the AP of a results.json is not the one of its metrics.textproto.
 absl::StatusOr<Comparisons> CompareWithBaseline(const Study& study, int resamples = kResamples);
 
-// Means over the seeds that both have, without bootstrap.
+// Over the seeds that both have, without bootstrap.
 base::PairedComparison Compare(const Row& row, const Row& other);
 
 // "+0.244 [+0.145, +0.343]", "+0.244 (1 seed)" where there is no interval, "-" without a seed in common.

@@ -173,6 +173,14 @@ void WritePose(const DrawnPose& pose, const std::vector<std::pair<int, int>>& sk
   html->End();
 }
 
+// A name that may be broken after an underscore.
+void WriteBreakable(const std::string& name, base::HtmlWriter* html) {
+  for (const char c : name) {
+    html->Text(std::string(1, c));
+    if (c == '_') html->Empty("wbr");
+  }
+}
+
 void WriteColumn(const Example& example, const ExampleColumn& column, const std::string& picture,
                  const std::vector<std::pair<int, int>>& skeleton, base::HtmlWriter* html) {
   const std::string width = absl::StrCat(example.image.width), height = absl::StrCat(example.image.height);
@@ -187,7 +195,9 @@ void WriteColumn(const Example& example, const ExampleColumn& column, const std:
   }
   for (const DrawnPose& pose : column.poses) WritePose(pose, skeleton, html);
   html->End();
-  html->Begin("figcaption").Element("b", {}, column.title).Text(" ").Element("span", {}, column.caption).End();
+  html->Begin("figcaption").Begin("b");
+  WriteBreakable(column.title, html);
+  html->End().Text(" ").Element("span", {}, column.caption).End();
   html->End().NewLine();
 }
 

@@ -125,22 +125,46 @@ void WriteTrainingPlots(const Study& study, base::HtmlWriter* html) {
   html->End().NewLine();
 }
 
-void WriteDifferencePlot(const Study& study, const Comparisons& comparisons, base::HtmlWriter* html) {
+base::Interval ScaleOf(const std::vector<const Comparison*>& comparisons) {
+  base::Interval scale;
+  const auto include = [&](double value) {
+    // a difference that does not exist is NaN
+    if (value < scale.low) scale.low = value;
+    if (value > scale.high) scale.high = value;
+  };
+  for (const Comparison* comparison : comparisons) {
+    include(comparison->paired.mean);
+    if (comparison->paired.interval.has_value()) include(comparison->paired.interval->low);
+    if (comparison->paired.interval.has_value()) include(comparison->paired.interval->high);
+    for (const SeedDifference& seed : comparison->seeds) {
+      include(seed.difference);
+      if (seed.evaluation_noise.has_value()) include(seed.evaluation_noise->low);
+      if (seed.evaluation_noise.has_value()) include(seed.evaluation_noise->high);
+    }
+  }
+  return scale;
+}
+
+void WriteDifferencePlot(const Study& study, const std::string& title,
+                         const std::vector<const Comparison*>& comparisons, const base::Interval& scale,
+                         base::HtmlWriter* html) {
   base::IntervalPlot plot;
-  plot.title = absl::StrCat("AP less that of ", study.baseline_name, " at equal seeds");
+  plot.title = title;
   plot.x_label = "difference in AP";
   plot.part = "one seed";
-  for (const Comparison& comparison : comparisons.to_baseline) {
+  plot.x_low = scale.low;
+  plot.x_high = scale.high;
+  for (const Comparison* comparison : comparisons) {
     base::IntervalRow row;
-    row.name = comparison.row->variant;
-    row.style = PlotStyleOf(study, *comparison.row);
-    row.estimate = comparison.paired.mean;
-    row.interval = comparison.paired.interval;
-    row.text = comparison.paired.pairs() == 0
-                   ? "no seed in common"
-                   : absl::StrFormat("%+.3f %s", comparison.paired.mean, base::VerdictName(comparison.paired.verdict));
+    row.name = comparison->row->variant;
+    row.style = PlotStyleOf(study, *comparison->row);
+    row.estimate = comparison->paired.mean;
+    row.interval = comparison->paired.interval;
+    row.text = comparison->paired.pairs() == 0 ? "no seed in common"
+                                               : absl::StrFormat("%+.3f %s", comparison->paired.mean,
+                                                                 base::VerdictName(comparison->paired.verdict));
     if (row.interval.has_value()) plot.interval = "mean and 95 % t-interval over seeds";
-    for (const SeedDifference& seed : comparison.seeds) {
+    for (const SeedDifference& seed : comparison->seeds) {
       row.parts.push_back({absl::StrFormat("%s, seed %d: %+.3f", row.name, seed.seed, seed.difference), seed.difference,
                            seed.evaluation_noise});
       if (seed.evaluation_noise.has_value()) {

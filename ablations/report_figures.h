@@ -15,8 +15,14 @@ int PlotStyleOf(const Study& study, const Row& row);
 // several plots with one scale, the baseline in each.
 void WriteTrainingPlots(const Study& study, base::HtmlWriter* html);
 
-// Differences to the baseline: mean with its t-interval, and every seed with its evaluation noise.
-void WriteDifferencePlot(const Study& study, const Comparisons& comparisons, base::HtmlWriter* html);
+// Differences: mean with its t-interval, and every seed with its evaluation noise. Several plots with the same `low`
+// and `high` have one scale.
+void WriteDifferencePlot(const Study& study, const std::string& title,
+                         const std::vector<const Comparison*>& comparisons, const base::Interval& scale,
+                         base::HtmlWriter* html);
+
+// What covers every number of the plots.
+base::Interval ScaleOf(const std::vector<const Comparison*>& comparisons);
 
 }  // namespace grouppose
 

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "ablations/report_cost.h"
 #include "ablations/report_figures.h"
 #include "ablations/report_notes.h"
 #include "ablations/report_tables.h"
@@ -15,6 +16,9 @@ namespace grouppose {
 namespace {
 
 using base::HtmlWriter;
+
+// From so many on, the plot of differences stands in two columns.
+constexpr size_t kManyVariants = 8;
 
 // Persons: the colours of Okabe and Ito (2008), bright ones, for they lie on photos with a dark casing.
 constexpr char kStyle[] = R"css(
@@ -48,13 +52,15 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; margin-top: .6rem; }
 a { color: var(--link); }
 .scroll { overflow-x: auto; margin: .6rem 0; border: 1px solid var(--line); border-radius: .5rem; }
-table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .42rem .7rem; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
+table { border-collapse: collapse; width: 100%; font-size: .85rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .42rem .5rem; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { font-weight: 600; color: var(--muted); font-size: .8rem; vertical-align: bottom; }
-tbody th { font-weight: 600; }
+tbody th { font-weight: 600; position: sticky; left: 0; background: var(--card); }
+thead th:first-child { position: sticky; left: 0; background: var(--card); }
 .number { text-align: right; }
 th:has(+ .number) { text-align: left; }
+.seeds { white-space: normal; min-width: 8.2rem; }
 .seeds span { margin-right: .25rem; }
 .swatch { display: inline-block; width: .7rem; height: .7rem; border-radius: .2rem; margin-right: .5rem;
   background: currentColor; }
@@ -65,10 +71,10 @@ th:has(+ .number) { text-align: left; }
 .notes { margin: .4rem 0; padding-left: 1.1rem; max-width: 80ch; }
 .notes li { margin: .35rem 0; overflow-wrap: anywhere; }
 .callout { border-left: 4px solid var(--warn-line); padding: .1rem 0 .1rem 1rem; margin: .9rem 0; }
-.columns { display: grid; gap: 1rem 2rem; grid-template-columns: minmax(0, 1fr); }
 .figures { display: grid; gap: 1.6rem 2.5rem; grid-template-columns: minmax(0, 1fr); }
 @media (min-width: 60rem) {
-  .figures, .columns { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .wide { grid-column: 1 / -1; }
 }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", "DejaVu Sans Mono", monospace;
   font-size: .85em; }
@@ -84,7 +90,7 @@ dt { font-weight: 600; } dd { margin: 0 0 .5rem; max-width: 75ch; }
 @media (min-width: 45rem) { dl { grid-template-columns: 9rem minmax(0, 1fr); } }
 .pictures { position: absolute; width: 0; height: 0; }
 .pictures image, use { image-rendering: pixelated; }
-.strip { display: grid; gap: .8rem; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); max-width: 80rem; }
+.strip { display: grid; gap: .8rem; grid-template-columns: repeat(auto-fill, minmax(6.6rem, 1fr)); max-width: 80rem; }
 .example { margin: 0; max-width: 14rem; min-width: 0; }
 .example svg { display: block; width: 100%; height: auto; border-radius: .4rem; overflow: hidden; background: #777; }
 .example figcaption { font-size: .85rem; line-height: 1.3; margin-top: .3rem; overflow-wrap: anywhere; }
@@ -139,10 +145,13 @@ void WriteResults(const Study& study, const Comparisons& comparisons, HtmlWriter
   html->Begin("details").Element("summary", {}, "What the columns mean").Begin("dl");
   const std::vector<std::pair<const char*, std::string>> terms = {
       {"spread", "Standard deviation over seeds, n - 1 in the denominator."},
-      {"difference", absl::StrCat("Mean of AP less that of ", study.baseline_name,
-                                  " at the seeds that both have (how many). At one seed, variants share pretraining, "
-                                  "order, augmentation and the initial values of what they have in common.")},
-      {"95 % interval", "Of the mean difference, by Student's t over the paired seeds: noise of training."},
+      {"difference",
+       absl::StrCat("Mean of AP less that of ", study.baseline_name,
+                    " at the seeds that both have, with its 95 % interval. At one seed, variants share pretraining, "
+                    "order, augmentation and the initial values of what they have in common.")},
+      {"95 % interval",
+       "Of the mean difference, by Student's t over the paired seeds (so many where not all): noise of training. It "
+       "takes differences to be about normal, which a few seeds cannot show."},
       {"p (Holm)", "Of the paired t-test, adjusted by Holm's method for all variants compared here."},
       {"verdict", "Better or worse where the interval leaves out zero, else inconclusive; n/a below three seeds."},
       {"in attention", "Parameters of the decoder's self-attention, all layers."},
@@ -152,11 +161,26 @@ void WriteResults(const Study& study, const Comparisons& comparisons, HtmlWriter
   html->End().End().End().NewLine();
 }
 
+std::vector<const Comparison*> ToBaseline(const Comparisons& comparisons) {
+  std::vector<const Comparison*> pointers;
+  for (const Comparison& comparison : comparisons.to_baseline) pointers.push_back(&comparison);
+  return pointers;
+}
+
 void WriteDifferences(const Study& study, const Comparisons& comparisons, HtmlWriter* html) {
   BeginSection(html, "differences", absl::StrCat("Differences to ", study.baseline_name));
-  html->Begin("div", {{"class", "columns"}});
-  WriteDifferencePlot(study, comparisons, html);
-  html->Begin("div");
+  const std::vector<const Comparison*> all = ToBaseline(comparisons);
+  const std::string title = absl::StrCat("AP less that of ", study.baseline_name, " at equal seeds");
+  const bool many = all.size() > kManyVariants;
+  const auto half = all.begin() + (all.size() + 1) / 2;
+  html->Begin("div", {{"class", "figures"}});
+  if (many) {
+    WriteDifferencePlot(study, title, {all.begin(), half}, ScaleOf(all), html);
+    WriteDifferencePlot(study, absl::StrCat(title, ", continued"), {half, all.end()}, ScaleOf(all), html);
+  } else {
+    WriteDifferencePlot(study, title, all, ScaleOf(all), html);
+  }
+  html->Begin("div", {{"class", many ? "wide" : ""}});
   html->Element("p", {},
                 "Two kinds of noise, kept apart. The thick bar is noise of training: would other seeds have given "
                 "another difference? The verdict comes from it alone.");
@@ -176,9 +200,27 @@ void WriteDifferences(const Study& study, const Comparisons& comparisons, HtmlWr
   html->End().End().End().NewLine();
 }
 
+// The comparisons that have a control, without and with content in the instance tokens, on one scale.
+void WriteControlPlots(const Study& study, const Comparisons& comparisons, HtmlWriter* html) {
+  if (comparisons.controls.empty()) return;
+  std::vector<const Comparison*> without, with, both;
+  for (const Comparisons::Control& control : comparisons.controls) {
+    without.push_back(comparisons.Find(*control.row));
+    with.push_back(&control.with_content);
+    both.push_back(without.back());
+    both.push_back(with.back());
+  }
+  html->Element("h3", {}, "The control: the same differences with and without content in the instance tokens");
+  html->Begin("div", {{"class", "figures"}});
+  WriteDifferencePlot(study, absl::StrCat("Without, to ", study.baseline_name), without, ScaleOf(both), html);
+  WriteDifferencePlot(study, absl::StrCat("With, to ", with.front()->other->variant), with, ScaleOf(both), html);
+  html->End().NewLine();
+}
+
 void WriteEffects(const Study& study, const Comparisons& comparisons, HtmlWriter* html) {
   BeginSection(html, "effects", "What a difference may be an effect of");
   WriteNotes(EffectNotes(study, comparisons), html);
+  WriteControlPlots(study, comparisons, html);
   html->Element("h3", {}, "Images");
   WriteNotes(ImageNotes(study), html);
   html->End().NewLine();

@@ -175,6 +175,20 @@ void WriteRow(const Row& row, const Comparison* comparison, JsonWriter* json) {
   json->EndObject();
 }
 
+// The numbers behind the control's note.
+void WriteControls(const Comparisons& comparisons, JsonWriter* json) {
+  json->Key("content_controls").BeginArray();
+  for (const Comparisons::Control& control : comparisons.controls) {
+    json->BeginObject();
+    json->Member("variant", control.row->variant);
+    json->Member("control", control.with_content.row->variant);
+    json->Member("control_of_baseline", control.with_content.other->variant);
+    WriteComparison(control.with_content, json);
+    json->EndObject();
+  }
+  json->EndArray();
+}
+
 void WriteNotes(const char* key, const std::vector<std::string>& notes, JsonWriter* json) {
   json->Key(key).BeginArray();
   for (const std::string& note : notes) json->Value(note);
@@ -201,6 +215,7 @@ std::string ReportJson(const Study& study, const Comparisons& comparisons, const
   json.Key("variants").BeginArray();
   for (const Row& row : study.rows) WriteRow(row, comparisons.Find(row), &json);
   json.EndArray();
+  WriteControls(comparisons, &json);
   if (!study.pretraining.cells.empty()) {
     json.Key("pretraining");
     WriteRow(study.pretraining, nullptr, &json);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
+#include <optional>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -48,13 +50,6 @@ const Row* FindRow(const Study& study, const std::function<bool(const Row&)>& fi
   return found == study.rows.end() ? nullptr : &*found;
 }
 
-// The row that differs in giving instance tokens content.
-const Row* ContentControlOf(const Study& study, const Row& row) {
-  return FindRow(study, [&](const Row& other) {
-    return !InstancesStartEqual(other) && DifferOnlyIn(other, row, "model.instance_query");
-  });
-}
-
 std::vector<const Row*> OthersThanBaseline(const Study& study, const std::function<bool(const Row&)>& fits) {
   std::vector<const Row*> rows;
   for (const Row& row : study.rows) {
@@ -89,16 +84,17 @@ std::string SyntheticImages(const Experiment& experiment, int64_t images) {
       images, people.test_seed(), sets);
 }
 
-std::string CocoImages(const Experiment& experiment, int64_t images) {
+std::string PhotoImages(const Experiment& experiment, int64_t images) {
   const std::string split = experiment.data().evaluation_split();
+  const std::string source = Data::Source_Name(experiment.data().source());
   if (split == "train") {
-    return absl::StrFormat("Reported on %d images of the split 'train', which the models were trained on.", images);
+    return absl::StrFormat("Reported on %d images of %s's split 'train', which the models were trained on.", images,
+                           source);
   }
   return absl::StrFormat(
-      "Reported on %d images of the split '%s'; trained on the split 'train'. The experiment names no further images "
-      "to "
-      "tune on: a setting that was chosen by its AP on '%s' was chosen on the images reported here.",
-      images, split, split);
+      "Reported on %d images of %s's split '%s'; trained on the split 'train', which is apart from it. The experiment "
+      "names no images to tune on: a setting that was chosen by its AP on '%s' was chosen on the images reported here.",
+      images, source, split, split);
 }
 
 // ---- budget
@@ -163,7 +159,7 @@ void AddVerdictNotes(const Comparisons& comparisons, std::vector<std::string>* n
     const double half = (paired.interval->high - paired.interval->low) / 2;
     const std::optional<int> needed = base::PairsNeeded(paired.mean, paired.deviation, kConfidence, kMostSeedsAdvised);
     notes->push_back(absl::StrFormat(
-        "%s against %s is inconclusive: the interval is wider (+-%.3f) than the effect (%+.3f) at %s. Should mean and "
+        "%s against %s is inconclusive: the interval is wider (±%.3f) than the effect (%+.3f) at %s. Should mean and "
         "spread of the differences stay as they are, %s.",
         comparison.row->variant, comparison.other->variant, half, paired.mean, Seeds(paired.pairs()),
         needed.has_value() ? absl::StrFormat("%d seeds would separate the two", *needed)
@@ -189,8 +185,8 @@ void AddMultipleComparisonsNote(const Comparisons& comparisons, std::vector<std:
       "%d variants are compared with the baseline. Intervals and verdicts are not corrected for that; p (Holm) is.",
       verdicts);
   if (!lost.empty()) {
-    absl::StrAppend(&note, " By their interval alone, not by p (Holm) below ", absl::StrFormat("%.2f", 1 - kConfidence),
-                    ", stand apart: ", Listed(lost), ".");
+    absl::StrAppend(&note, " Better or worse only without the correction (p (Holm) is not below ",
+                    absl::StrFormat("%.2f", 1 - kConfidence), "): ", Listed(lost), ".");
   }
   notes->push_back(note);
 }
@@ -198,7 +194,7 @@ void AddMultipleComparisonsNote(const Comparisons& comparisons, std::vector<std:
 // ---- effects
 
 void AddFieldNotes(const Study& study, std::vector<std::string>* notes) {
-  std::vector<std::string> several;
+  std::map<std::string, std::vector<std::string>> rows_of_fields;
   for (const Row& row : study.rows) {
     const std::vector<std::string> paths = DifferingPaths(row, study.baseline());
     if (!study.IsBaseline(row) && paths.empty()) {
@@ -206,28 +202,22 @@ void AddFieldNotes(const Study& study, std::vector<std::string>* notes) {
           absl::StrCat(row.variant, " and ", study.baseline_name,
                        " are the same experiment: their difference is noise, or one of program and data."));
     }
-    if (paths.size() > 1) several.push_back(absl::StrCat(row.variant, " (", Listed(paths), ")"));
+    if (paths.size() > 1) rows_of_fields[Listed(paths)].push_back(row.variant);
   }
-  if (several.empty()) return;
-  notes->push_back(absl::StrCat("More than one field differs from ", study.baseline_name, " in ", Listed(several),
-                                ": the difference is of all of them together."));
+  for (const auto& [fields, rows] : rows_of_fields) {
+    notes->push_back(absl::StrCat("More than one field differs from ", study.baseline_name, " (", fields, ") in ",
+                                  Listed(rows), ": a difference is of all of them together."));
+  }
 }
 
-// What a control says about the difference between a scheme and the baseline's.
-std::string ContentControlText(const Study& study, const Comparison& comparison, const Row& baseline_control) {
-  const Row* control = ContentControlOf(study, *comparison.row);
-  if (control == nullptr) return "";
-  const base::PairedComparison with_content = Compare(*control, baseline_control);
-  if (with_content.pairs() == 0 || comparison.paired.pairs() == 0) return "";
-  std::string text =
-      absl::StrFormat("%s: %+.3f, and with content (%s against %s) %s", comparison.row->variant, comparison.paired.mean,
-                      control->variant, baseline_control.variant, DifferenceText(with_content));
-  if (with_content.verdict == base::Verdict::kNotAvailable) {
-    absl::StrAppend(&text, ", a hint only below ", base::kFewestPairsForVerdict, " seeds");
-  } else {
-    absl::StrAppend(&text, ", ", base::VerdictName(with_content.verdict));
-  }
-  return text;
+// A difference without and with content in the instance tokens.
+std::string ContentControlText(const Comparison& comparison, const Comparison& with_content) {
+  const base::Verdict verdict = with_content.paired.verdict;
+  return absl::StrFormat("%s %+.3f and %s (%s)", comparison.row->variant, comparison.paired.mean,
+                         DifferenceText(with_content.paired),
+                         verdict == base::Verdict::kNotAvailable
+                             ? absl::StrFormat("a hint only below %d seeds", base::kFewestPairsForVerdict)
+                             : base::VerdictName(verdict));
 }
 
 void AddIdentityNotes(const Study& study, const Comparisons& comparisons, std::vector<std::string>* notes) {
@@ -238,38 +228,42 @@ void AddIdentityNotes(const Study& study, const Comparisons& comparisons, std::v
   if (exposed.empty()) return;
   notes->push_back(absl::StrFormat(
       "Instance identity. With instance_query: EMBEDDING all instance tokens start equal, without content or position. "
-      "A scheme in which every token sees every other cannot tell which keypoints belong to which instance; one that "
-      "stays within an instance is told. So the difference of %s to %s (%s) counts as an effect of instance identity, "
+      "A scheme in which a token sees those of all instances alike cannot tell which keypoints are its own; one that "
+      "looks within an instance is told. So the difference of %s to %s (%s) counts as an effect of instance identity, "
       "not of grouping, as far as it vanishes when instance tokens have content (EMBEDDING_PLUS_MEMORY).",
       Listed(NamesOf(exposed)), baseline.variant, SchemeOf(baseline)));
   std::vector<std::string> texts;
-  const Row* baseline_control = ContentControlOf(study, baseline);
   for (const Row* row : exposed) {
-    const Comparison* comparison = comparisons.Find(*row);
-    if (baseline_control == nullptr || comparison == nullptr) continue;
-    const std::string text = ContentControlText(study, *comparison, *baseline_control);
-    if (!text.empty()) texts.push_back(text);
+    const Comparison *comparison = comparisons.Find(*row), *with_content = comparisons.FindControl(*row);
+    if (with_content == nullptr || with_content->paired.pairs() == 0 || comparison->paired.pairs() == 0) continue;
+    texts.push_back(ContentControlText(*comparison, *with_content));
+  }
+  if (texts.empty()) {
+    notes->push_back("This study has no such control: the difference cannot be told from one of identity.");
+    return;
   }
   notes->push_back(
-      texts.empty()
-          ? "This study has no such control: the difference cannot be told from one of identity."
-          : absl::StrCat("The control in this study, as differences in AP: ", absl::StrJoin(texts, "; "), "."));
+      absl::StrFormat("The control in this study, differences in AP without and with content (there, to %s): %s.",
+                      comparisons.controls.front().with_content.other->variant, absl::StrJoin(texts, "; ")));
 }
 
 void AddAttentionSizeNotes(const Study& study, std::vector<std::string>* notes) {
   const Row& baseline = study.baseline();
   const int64_t of_baseline = baseline.first().metrics.attention_parameters();
   if (of_baseline == 0) return;
-  std::vector<std::string> sizes;
+  std::map<double, std::vector<std::string>> rows_of_multiple;
   for (const Row& row : study.rows) {
     const int64_t parameters = row.first().metrics.attention_parameters();
     if (SchemeOf(row) == SchemeOf(baseline) || parameters == of_baseline) continue;
-    sizes.push_back(absl::StrFormat("%s %.3g times", row.variant,
-                                    static_cast<double>(parameters) / static_cast<double>(of_baseline)));
+    rows_of_multiple[static_cast<double>(parameters) / static_cast<double>(of_baseline)].push_back(row.variant);
   }
-  if (sizes.empty()) return;
-  std::string note = absl::StrFormat("Size. In decoder self-attention, %s has %d parameters; of that many, %s.",
-                                     baseline.variant, of_baseline, Listed(sizes) + " as many");
+  if (rows_of_multiple.empty()) return;
+  std::vector<std::string> sizes;
+  for (const auto& [multiple, rows] : rows_of_multiple) {
+    sizes.push_back(absl::StrFormat("%.3g times as many in %s", multiple, Listed(rows)));
+  }
+  std::string note = absl::StrFormat("Size. The decoder's self-attention of %s has %d parameters; there are %s.",
+                                     baseline.variant, of_baseline, absl::StrJoin(sizes, ", "));
   // two full attentions in a layer: FULL with the parameters of GROUP
   const Row* twice = FindRow(study, [&](const Row& row) {
     return SchemeOf(row) == "FULL_2X" && DifferOnlyIn(row, baseline, "model.self_attention");
@@ -338,7 +332,7 @@ std::vector<std::string> ImageNotes(const Study& study) {
   const Experiment& experiment = first.experiment;
   std::vector<std::string> notes = {experiment.data().source() == Data::SYNTHETIC
                                         ? SyntheticImages(experiment, first.result().images())
-                                        : CocoImages(experiment, first.result().images())};
+                                        : PhotoImages(experiment, first.result().images())};
   const auto elsewhere = OthersThanBaseline(study, [&](const Row& row) {
     return row.first().ground_truth != first.ground_truth || row.first().result().images() != first.result().images() ||
            row.first().result().split() != first.result().split();

@@ -248,4 +248,16 @@ std::vector<std::string> DifferingPaths(const Row& left, const Row& right) {
   return paths;
 }
 
+const Row* ContentControlOf(const Study& study, const Row& row) {
+  using experiments::Model;
+  if (row.first().experiment.model().instance_query() != Model::EMBEDDING) return nullptr;
+  for (const Row& other : study.rows) {
+    if (other.first().experiment.model().instance_query() == Model::EMBEDDING_PLUS_MEMORY &&
+        DifferingPaths(other, row) == std::vector<std::string>{"model.instance_query"}) {
+      return &other;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace grouppose

@@ -95,6 +95,10 @@ FieldTable FieldsOf(const Study& study);
 // The paths whose values two variants do not share.
 std::vector<std::string> DifferingPaths(const Row& left, const Row& right);
 
+// The variant that differs from `row` in giving instance tokens content (model.instance_query) and in nothing else;
+// null where there is none, or where those of `row` have content.
+const Row* ContentControlOf(const Study& study, const Row& row);
+
 }  // namespace grouppose
 
 #endif  // ABLATIONS_REPORT_STUDY_H_

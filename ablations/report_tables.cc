@@ -1,6 +1,5 @@
 #include "ablations/report_tables.h"
 
-#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -8,34 +7,12 @@
 #include "ablations/report_figures.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
 
 namespace grouppose {
 namespace {
 
 using base::HtmlWriter;
-using experiments::Cost;
 using experiments::Metrics;
-
-// 801852 -> "801,852"
-std::string Thousands(int64_t number) {
-  std::string text = absl::StrCat(number);
-  const size_t first = text[0] == '-' ? 1 : 0;
-  for (size_t i = text.size(); i > first + 3; i -= 3) text.insert(i - 3, ",");
-  return text;
-}
-
-// A long table scrolls in its own frame, also with the keyboard.
-void BeginTable(HtmlWriter* html, const std::string& label, const std::vector<std::string>& heads) {
-  html->Begin("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", label}});
-  html->Begin("table").Begin("thead").Begin("tr");
-  for (size_t i = 0; i < heads.size(); ++i) html->Element("th", {{"scope", "col"}}, heads[i]);
-  html->End().End().NewLine().Begin("tbody").NewLine();
-}
-
-void EndTable(HtmlWriter* html) { html->End().End().End().NewLine(); }
-
-void NumberCell(HtmlWriter* html, const std::string& text) { html->Element("td", {{"class", "number"}}, text); }
 
 // The variant's name with its colour.
 void VariantCell(const Study& study, const Row& row, HtmlWriter* html) {
@@ -71,8 +48,13 @@ void WriteResultRow(const Study& study, const Comparisons& comparisons, const Ro
   html->Begin("td", {{"class", "number"}}).Element("b", {}, absl::StrFormat("%.3f", base::Mean(aps))).End();
   NumberCell(html, aps.size() > 1 ? absl::StrFormat("%.3f", base::SampleStandardDeviation(aps)) : "–");
   const bool any = comparison != nullptr && comparison->paired.pairs() > 0;
-  NumberCell(html, any ? absl::StrFormat("%+.3f (%d)", comparison->paired.mean, comparison->paired.pairs()) : "");
-  NumberCell(html, any && comparison->paired.interval.has_value() ? IntervalText(*comparison->paired.interval) : "");
+  html->Begin("td", {{"class", "difference"}});
+  if (any) html->Text(absl::StrFormat("%+.3f", comparison->paired.mean));
+  if (any && comparison->paired.interval.has_value()) html->Text(" " + IntervalText(*comparison->paired.interval));
+  // where not all seeds have a partner
+  if (any && comparison->seeds.size() != row.cells.size())
+    html->Text(absl::StrCat(" (", comparison->seeds.size(), ")"));
+  html->End();
   NumberCell(html,
              any && !std::isnan(comparison->holm_p_value) ? absl::StrFormat("%.3f", comparison->holm_p_value) : "");
   VerdictCell(comparison, html);
@@ -81,51 +63,6 @@ void WriteResultRow(const Study& study, const Comparisons& comparisons, const Ro
   NumberCell(html, Thousands(metrics.attention_pairs()));
   NumberCell(html, absl::StrFormat("%.0f", row.CpuSeconds()));
   html->End().NewLine();
-}
-
-// ---- cost
-
-std::string Milliseconds(const Cost::Quartiles& seconds) { return absl::StrFormat("%.2f", seconds.median() * 1e3); }
-
-std::string QuartileText(const Cost::Quartiles& seconds) {
-  return absl::StrFormat("%.2f–%.2f", seconds.first() * 1e3, seconds.third() * 1e3);
-}
-
-std::string Mebibytes(int64_t bytes) { return absl::StrFormat("%.1f", static_cast<double>(bytes) / (1 << 20)); }
-
-using PartOf = const Cost::Part& (*)(const Cost::Scheme&);
-
-void WriteCostTable(const Cost& cost, const std::string& title, PartOf part_of, HtmlWriter* html) {
-  html->Element("h3", {}, title);
-  BeginTable(html, title,
-             {"scheme", "forward, ms", "quartiles", "backward, ms", "quartiles", "to FULL", "memory forward, MiB",
-              "backward, MiB", "inference, MiB", "GFLOP", "pairs", "parameters"});
-  double full = std::nan("");
-  for (const Cost::Scheme& scheme : cost.schemes()) {
-    const Cost::Part& part = part_of(scheme);
-    if (scheme.name() == "FULL") {
-      full = part.forward().wall_seconds().median() + part.backward().wall_seconds().median();
-    }
-  }
-  for (const Cost::Scheme& scheme : cost.schemes()) {
-    const Cost::Part& part = part_of(scheme);
-    const Cost::Quartiles &forward = part.forward().wall_seconds(), &backward = part.backward().wall_seconds();
-    const double ratio = (forward.median() + backward.median()) / full;
-    html->Begin("tr").Element("th", {{"scope", "row"}}, scheme.name());
-    NumberCell(html, Milliseconds(forward));
-    NumberCell(html, QuartileText(forward));
-    NumberCell(html, Milliseconds(backward));
-    NumberCell(html, QuartileText(backward));
-    NumberCell(html, std::isfinite(ratio) ? absl::StrFormat("× %.2f", ratio) : "");
-    NumberCell(html, Mebibytes(part.forward().peak_bytes()));
-    NumberCell(html, Mebibytes(part.backward().peak_bytes()));
-    NumberCell(html, Mebibytes(part.inference_peak_bytes()));
-    NumberCell(html, absl::StrFormat("%.3f", static_cast<double>(part.flops()) / 1e9));
-    NumberCell(html, Thousands(part.attention_pairs()));
-    NumberCell(html, Thousands(part.parameters()));
-    html->End().NewLine();
-  }
-  EndTable(html);
 }
 
 // ---- provenance
@@ -152,9 +89,27 @@ void WriteProvenanceRow(const Cell& cell, HtmlWriter* html) {
 
 }  // namespace
 
+std::string Thousands(int64_t number) {
+  std::string text = absl::StrCat(number);
+  const size_t first = text[0] == '-' ? 1 : 0;
+  for (size_t i = text.size(); i > first + 3; i -= 3) text.insert(i - 3, ",");
+  return text;
+}
+
+void BeginTable(HtmlWriter* html, const std::string& label, const std::vector<std::string>& heads) {
+  html->Begin("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", label}});
+  html->Begin("table").Begin("thead").Begin("tr");
+  for (const std::string& head : heads) html->Element("th", {{"scope", "col"}}, head);
+  html->End().End().NewLine().Begin("tbody").NewLine();
+}
+
+void EndTable(HtmlWriter* html) { html->End().End().End().NewLine(); }
+
+void NumberCell(HtmlWriter* html, const std::string& text) { html->Element("td", {{"class", "number"}}, text); }
+
 void WriteResultTable(const Study& study, const Comparisons& comparisons, HtmlWriter* html) {
   BeginTable(html, "Results",
-             {"variant", "AP by seed", "mean", "spread", absl::StrCat("to ", study.baseline_name), "95 % interval",
+             {"variant", "AP by seed", "mean", "spread", absl::StrCat("to ", study.baseline_name, ", 95 % interval"),
               "p (Holm)", "verdict", "parameters", "in attention", "pairs", "CPU s"});
   for (const Row& row : study.rows) WriteResultRow(study, comparisons, row, html);
   EndTable(html);
@@ -180,31 +135,6 @@ void WriteAllMetricsTable(const Study& study, HtmlWriter* html) {
     html->End().NewLine();
   }
   EndTable(html);
-}
-
-void WriteCostTables(const Cost& cost, HtmlWriter* html) {
-  const Cost::Setting& setting = cost.setting();
-  const Cost::Conditions& conditions = cost.conditions();
-  html->Element(
-      "p", {},
-      absl::StrFormat("Every scheme in one process, in turns, at N = %d, K = %d, d = %d, batch %d, %d decoder "
-                      "layers. %d threads on %s, torch %s (%s). Wall time, median and quartiles. Load of the "
-                      "machine: %.1f before, %.1f after; the passes had %.0f %% of the cores they asked for.",
-                      setting.num_queries(), setting.num_body_points(), setting.hidden_dim(), setting.batch(),
-                      setting.decoder_layers(), conditions.threads(), conditions.processor(),
-                      conditions.torch_version(), conditions.instruction_set(), conditions.load_average_at_start(),
-                      conditions.load_average_at_end(), conditions.cpu_share() * 100));
-  WriteCostTable(
-      cost, "Self-attention block", [](const Cost::Scheme& s) -> const Cost::Part& { return s.attention_block(); },
-      html);
-  WriteCostTable(
-      cost, "Decoder layer", [](const Cost::Scheme& s) -> const Cost::Part& { return s.decoder_layer(); }, html);
-  WriteCostTable(
-      cost, "Whole decoder", [](const Cost::Scheme& s) -> const Cost::Part& { return s.decoder(); }, html);
-  html->Element("p", {{"class", "small"}},
-                "To FULL: forward and backward together, by the medians. Memory: the most bytes of tensors alive at "
-                "once, without parameters and inputs. GFLOP: one image's forward pass, a multiply-add is two. Pairs: "
-                "query-key pairs of self-attention, one image, one head.");
 }
 
 void WriteFieldTables(const Study& study, HtmlWriter* html) {

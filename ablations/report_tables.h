@@ -2,21 +2,28 @@
 #ifndef ABLATIONS_REPORT_TABLES_H_
 #define ABLATIONS_REPORT_TABLES_H_
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "ablations/report_comparison.h"
 #include "ablations/report_study.h"
 #include "base/html.h"
-#include "experiments/cost.pb.h"
 
 namespace grouppose {
+
+// A table's frame and head row; a long table scrolls in it, also with the keyboard. EndTable closes it.
+void BeginTable(base::HtmlWriter* html, const std::string& label, const std::vector<std::string>& heads);
+void EndTable(base::HtmlWriter* html);
+void NumberCell(base::HtmlWriter* html, const std::string& text);
+// 801852 -> "801,852"
+std::string Thousands(int64_t number);
 
 // Every seed's AP, mean, spread, difference, interval, verdict, size and time of every variant.
 void WriteResultTable(const Study& study, const Comparisons& comparisons, base::HtmlWriter* html);
 
 // What the evaluator says besides AP: means over the seeds of a variant.
 void WriteAllMetricsTable(const Study& study, base::HtmlWriter* html);
-
-// What each scheme costs, part by part.
-void WriteCostTables(const experiments::Cost& cost, base::HtmlWriter* html);
 
 // Fields in which the variants differ, and the others folded away.
 void WriteFieldTables(const Study& study, base::HtmlWriter* html);

@@ -214,6 +214,7 @@ TEST_F(ReportTest, APictureThatIsNoneIsRefused) {
 TEST_F(ReportTest, CostIsATable) {
   AddCell("two", 0, 0.4);
   ASSERT_TRUE(base::WriteFileAtomically(folder_ + "/cost.textproto", R"(
+      conditions { threads: 2 attention_block_rounds: 9 cpu_share: 0.5 }
       setting { num_queries: 100 num_body_points: 17 hidden_dim: 256 }
       schemes { name: "FULL" attention_block {
         forward { wall_seconds { first: 0.011 median: 0.012 third: 0.013 } peak_bytes: 1048576 }
@@ -225,10 +226,12 @@ TEST_F(ReportTest, CostIsATable) {
   arguments.push_back("--cost=" + folder_ + "/cost.textproto");
   ASSERT_EQ(RunReport(arguments), absl::OkStatus());
   const std::string html = Html();
-  for (const char* text : {"N = 100, K = 17, d = 256", ">12.00<", ">11.00–13.00<", ">× 1.00<", ">× 0.25<", ">1.0<",
+  for (const char* text : {"Self-attention block, 9 rounds", "Milliseconds of wall time", "50 % of what was asked",
+                           "N = 100, K = 17, d = 256", ">12.00<", ">11.00–13.00<", ">× 1.00<", ">× 0.25<", ">1.0<",
                            ">2.500<", ">3,240,000<"}) {
     EXPECT_THAT(html, HasSubstr(text));
   }
+  EXPECT_THAT(Text(), HasSubstr("12.00 + 28.00"));
   const simdjson::dom::element full = Json()["cost"]["schemes"].at(0);
   EXPECT_EQ(full["attention_block"]["forward"]["wall_seconds"]["median"].get_double().value(), 0.012);
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "ablations/report_cost.h"
 #include "ablations/report_notes.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -131,7 +132,7 @@ std::string StudyDescription(const Study& study) {
                       result.split(), " images");
 }
 
-std::string ReportText(const Study& study, const Comparisons& comparisons) {
+std::string ReportText(const Study& study, const Comparisons& comparisons, const experiments::Cost* cost) {
   std::string text = absl::StrCat(study.name, ": ", StudyDescription(study), "\n\n");
   absl::StrAppend(&text, ResultTable(study, comparisons), "\n", SizeTable(study), "\n");
   absl::StrAppend(
@@ -149,6 +150,10 @@ std::string ReportText(const Study& study, const Comparisons& comparisons) {
   absl::StrAppend(&text, Paragraph("Images", ImageNotes(study)));
   absl::StrAppend(&text, Paragraph("Budget", BudgetNotes(study, comparisons)));
   absl::StrAppend(&text, Paragraph("What a difference may be an effect of", EffectNotes(study, comparisons)));
+  if (cost != nullptr) {
+    absl::StrAppend(&text, Paragraph("What a scheme costs: forward + backward", {CostConditions(*cost)}), "\n",
+                    CostText(*cost));
+  }
   return text;
 }
 

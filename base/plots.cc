@@ -25,7 +25,7 @@ const char kPlotStyle[] = R"css(
 .plot { margin: 0; min-width: 0; max-width: 40rem; }
 .plot figcaption { font-weight: 600; margin-bottom: .25rem; }
 .plot svg { display: block; width: 100%; height: auto; overflow: visible; }
-.plot text { font-size: 13px; fill: var(--plot-text); }
+.plot text { font-size: 15px; fill: var(--plot-text); }
 .plot .name { fill: currentColor; font-weight: 600; }
 .plot .strong { font-weight: 600; fill: var(--plot-text); }
 .plot-grid { stroke: var(--plot-grid); stroke-width: 1; }
@@ -42,7 +42,7 @@ const char kPlotStyle[] = R"css(
   font-size: .85rem; }
 .plot-legend li { display: flex; align-items: center; gap: .4rem; min-width: 0; overflow-wrap: anywhere; }
 .plot-legend .plot-key { width: 34px; height: 14px; flex: none; }
-@media (min-width: 60rem) { .plot text { font-size: 11px; } }
+@media (min-width: 40rem) { .plot text { font-size: 12px; } }
 )css";
 
 namespace {
@@ -378,6 +378,8 @@ void WriteIntervalPlot(const IntervalPlot& plot, HtmlWriter* html) {
   constexpr double kSide = 14;
   Range range;
   range.Include(0);
+  range.Include(plot.x_low);
+  range.Include(plot.x_high);
   double bottom = 4;
   for (const IntervalRow& row : plot.rows) {
     range.Include(row.estimate);

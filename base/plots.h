@@ -62,6 +62,7 @@ struct IntervalRow {
 struct IntervalPlot {
   std::string title, x_label;
   std::string interval, part, part_interval;  // what they are, for the legend; "" for what is not there
+  double x_low = 0, x_high = 0;               // covered besides zero and what the rows need
   std::vector<IntervalRow> rows;
 };
 
