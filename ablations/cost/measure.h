@@ -28,7 +28,7 @@ struct CostOptions {
   std::vector<int64_t> backbone_strides = {8, 16, 32};
   int threads = 1;
   // Rounds go on until each part had this long on every thread, but are at least so many. With these all nine schemes
-  // take 80 s on one core of an AMD EPYC, three quarters of them for three rounds of the whole decoder.
+  // take 95 s of CPU on an AMD EPYC that does other work too, two thirds of it for three rounds of the whole decoder.
   double seconds_per_part = 8;
   int64_t least_rounds = 3;
 };
