@@ -1,13 +1,14 @@
 #!/bin/bash
 # Builds OpenCV into one static archive and one folder of headers, the same bytes wherever it runs.
 #
-#   build.sh SOURCE CMAKE NINJA NASM ARCHIVE INCLUDE LIBRARIES [CMAKE_DEFINITION...]
+#   build.sh SOURCE CMAKE NINJA NASM ARCHIVE INCLUDE GCC LIBRARIES [CMAKE_DEFINITION...]
 #
 # CMAKE is the unpacked folder that holds bin/cmake; LIBRARIES is a comma-separated list of installed archives.
 set -euo pipefail
 source=$PWD/$1 cmake=$PWD/$2/bin/cmake ninja=$PWD/$3 nasm=$PWD/$4 archive=$PWD/$5 include=$PWD/$6
-IFS=, read -r -a libraries <<< "$7"
-shift 7
+gcc=$7 driver=${7##*/}
+IFS=, read -r -a libraries <<< "$8"
+shift 8
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -26,7 +27,7 @@ step() {
 flags="-ffile-prefix-map=$source=opencv -ffile-prefix-map=$work/build=build -frandom-seed=opencv"
 step "$cmake" -G Ninja "$source" \
   -DCMAKE_MAKE_PROGRAM="$ninja" -DCMAKE_ASM_NASM_COMPILER="$nasm" \
-  -DCMAKE_C_COMPILER=/usr/bin/gcc -DCMAKE_CXX_COMPILER=/usr/bin/g++ \
+  -DCMAKE_C_COMPILER="$gcc" -DCMAKE_CXX_COMPILER="${gcc%/*}/${driver/gcc/g++}" \
   -DCMAKE_C_FLAGS="$flags" -DCMAKE_CXX_FLAGS="$flags" \
   -DCMAKE_INSTALL_PREFIX=/opencv -DOPENCV_DOWNLOAD_PATH="$work/download" "$@"
 if ! grep -A3 " JPEG: " log | grep -q "SIMD Support: *YES"; then

@@ -1,4 +1,10 @@
-"""Static OpenCV (core, imgproc, imgcodecs with its own libjpeg-turbo, libpng and zlib), built by CMake in one action."""
+"""Static OpenCV (core, imgproc, imgcodecs with its own libjpeg-turbo, libpng and zlib), built by CMake in one action.
+
+It is built in the configuration of build tools, whatever configuration asks for it: once, and not again for --config=asan
+and its like.
+"""
+
+load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
 
 _ON = ["BUILD_JPEG", "BUILD_PNG", "BUILD_ZLIB", "ENABLE_PIC", "WITH_JPEG", "WITH_PNG", "WITH_PTHREADS_PF"]
 
@@ -71,6 +77,7 @@ def _opencv_build_impl(ctx):
     inputs = [ctx.file.src, ctx.file._cmake, ctx.file._ninja, ctx.file._nasm]
     arguments = ctx.actions.args()
     arguments.add_all([f.path for f in inputs + [archive, include]])
+    arguments.add(find_cpp_toolchain(ctx).compiler_executable)
     arguments.add(",".join(_LIBRARIES))
     arguments.add_all(_ON, format_each = "-D%s=ON")
     arguments.add_all(_OFF, format_each = "-D%s=OFF")
@@ -87,18 +94,52 @@ def _opencv_build_impl(ctx):
         mnemonic = "OpenCvBuild",
         progress_message = "Building OpenCV with CMake (once; several minutes)",
     )
-    return [
-        DefaultInfo(files = depset([archive, include])),
-        OutputGroupInfo(archive = depset([archive]), include = depset([include])),
-    ]
+    return [OutputGroupInfo(archive = depset([archive]), include = depset([include]))]
+
+_CC_TOOLCHAIN = {
+    # what find_cpp_toolchain reads
+    "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
+}
 
 opencv_build = rule(
     implementation = _opencv_build_impl,
-    attrs = {
+    attrs = dict({
         "src": attr.label(allow_single_file = True, mandatory = True, doc = "OpenCV's source folder"),
         "_build": attr.label(default = "//third_party/opencv:build.sh", allow_single_file = True),
         "_cmake": attr.label(default = "@cmake//:cmake/data", allow_single_file = True),
         "_nasm": attr.label(default = "@nasm//:usr/bin/nasm", allow_single_file = True),
         "_ninja": attr.label(default = "@ninja//:bin/ninja", allow_single_file = True),
-    },
+    }, **_CC_TOOLCHAIN),
+    toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
+)
+
+def _opencv_library_impl(ctx):
+    groups = ctx.attr.build[OutputGroupInfo]
+    toolchain = find_cpp_toolchain(ctx)
+    library = cc_common.create_library_to_link(
+        actions = ctx.actions,
+        cc_toolchain = toolchain,
+        feature_configuration = cc_common.configure_features(ctx = ctx, cc_toolchain = toolchain),
+        pic_static_library = groups.archive.to_list()[0],
+    )
+    linker_input = cc_common.create_linker_input(
+        libraries = depset([library]),
+        owner = ctx.label,
+        user_link_flags = depset(["-pthread", "-ldl"]),
+    )
+    return [CcInfo(
+        compilation_context = cc_common.create_compilation_context(
+            headers = groups.include,
+            system_includes = depset([folder.path for folder in groups.include.to_list()]),
+        ),
+        linking_context = cc_common.create_linking_context(linker_inputs = depset([linker_input])),
+    )]
+
+opencv_library = rule(
+    implementation = _opencv_library_impl,
+    attrs = dict({
+        "build": attr.label(cfg = "exec", mandatory = True, doc = "an opencv_build"),
+    }, **_CC_TOOLCHAIN),
+    fragments = ["cpp"],
+    toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
 )
