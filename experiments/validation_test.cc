@@ -12,7 +12,6 @@ namespace grouppose::experiments {
 namespace {
 
 using google::protobuf::FieldDescriptor;
-using ::testing::Contains;
 
 // A valid experiment; `evaluation_split` stands in line 2.
 constexpr char kSynthetic[] = R"(

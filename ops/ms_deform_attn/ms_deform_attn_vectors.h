@@ -14,9 +14,9 @@ inline constexpr int64_t kLanes = kVectorBytes / static_cast<int64_t>(sizeof(T))
 
 template <typename T>
 struct VectorTypes {
-  typedef T Real __attribute__((vector_size(kVectorBytes)));
+  using Real __attribute__((vector_size(kVectorBytes))) = T;
   // as many 32-bit integers as there are reals
-  typedef int32_t Integer __attribute__((vector_size(kLanes<T> * sizeof(int32_t))));
+  using Integer __attribute__((vector_size(kLanes<T> * sizeof(int32_t)))) = int32_t;
 };
 template <typename T>
 using Vector = typename VectorTypes<T>::Real;

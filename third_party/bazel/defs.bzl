@@ -1,5 +1,6 @@
 """The one file that every BUILD file loads its rules from: a move to another Bazel is one edit here."""
 
+load("//tools/lint:tidy.bzl", _clang_tidy_test = "clang_tidy_test")
 load("@rules_cc//cc:defs.bzl", _cc_binary = "cc_binary", _cc_library = "cc_library", _cc_proto_library = "cc_proto_library", _cc_test = "cc_test")
 load("@rules_proto//proto:defs.bzl", _proto_library = "proto_library")
 load("//third_party/bazel:cuda.bzl", _cuda_library = "cuda_library", _if_cuda = "if_cuda", _link_only = "link_only")
@@ -32,3 +33,5 @@ def sh_test(size = "small", **kwargs):
 def python_test(src, **kwargs):
     """An executable Python file that exits non-zero on a failure; the machine's python3 runs it."""
     sh_test(srcs = [src], **kwargs)
+
+clang_tidy_test = _clang_tidy_test

@@ -48,6 +48,7 @@ def _tools():
     _project(name = "nasm", room = "nasm")
     _project(name = "clang_format", room = "clang_format")
     _project(name = "nvcc", room = "nvcc")
+    _project(name = "clang_tidy", room = "clang_tidy")
 
 def _libraries():
     _project(
