@@ -14,6 +14,7 @@ makes
 
     //ablations:attention                     run it: trains what is not cached, prints the comparison
     //ablations:attention_report              the report as a build target: report.html, report.txt, report.json
+    //ablations:attention.cost                what its schemes cost, measured after all cells
     //ablations:attention.pretraining.seed0   what the variants of one seed share
     //ablations:attention.full.seed0          one cell: metrics, log, resolved experiment, provenance, checkpoint
 
@@ -28,6 +29,7 @@ At full scale, for every study:
     --//ablations:set=training.epochs=12   overrides for every cell of whatever is built, several with commas
 """
 
+load("//ablations/cost:cost.bzl", "attention_cost")
 load("//third_party/bazel:defs.bzl", "cc_binary", "cc_library")
 
 CellInfo = provider(
@@ -177,31 +179,46 @@ _study_images = rule(
     ),
 )
 
+# All but the checkpoint.
+_READ_BY_REPORT = ["ground_truth", "log", "metrics", "provenance", "resolved", "results", "times"]
+
+_REPORT_FILES = ["html", "txt", "json"]
+
 def _study_report_impl(ctx):
-    text = ctx.actions.declare_file(ctx.label.name + "/report.txt")
-    json = ctx.actions.declare_file(ctx.label.name + "/report.json")
+    html, text, json = [
+        ctx.actions.declare_file("%s/report.%s" % (ctx.label.name, ending))
+        for ending in _REPORT_FILES
+    ]
+    photos = bool(_setting(ctx, "_data"))
     args = ctx.actions.args()
     args.add(ctx.attr.study, format = "--study=%s")
     args.add(ctx.attr.baseline, format = "--baseline=%s")
+    args.add(str(ctx.label)[:-len("_report")].lstrip("@"), format = "--label=%s")
+    args.add(html, format = "--html=%s")
     args.add(text, format = "--text=%s")
     args.add(json, format = "--json=%s")
     inputs = []
-    for i, cell in enumerate(ctx.attr.pretraining + ctx.attr.cells):
-        info = cell[CellInfo]
-        row = "pretraining" if i < len(ctx.attr.pretraining) else ctx.attr.rows[i - len(ctx.attr.pretraining)]
-        if row == "pretraining" and _setting(ctx, "_data"):
-            continue
-        inputs += [info.metrics, info.times, info.resolved, info.provenance]
+    rows = [(cell[CellInfo], "pretraining") for cell in ctx.attr.pretraining if not photos]
+    rows += [(cell[CellInfo], row) for cell, row in zip(ctx.attr.cells, ctx.attr.rows)]
+    for info, row in rows:
+        inputs += [getattr(info, name) for name in _READ_BY_REPORT]
         args.add("--cell=%s:%d:%s" % (row, info.seed, info.metrics.dirname))
+    if not photos:
+        images = ctx.file.images
+        inputs.append(images)
+        args.add(images.path + "/images/val2017", format = "--images=%s")
+    if ctx.files.cost:
+        inputs.append(ctx.files.cost[0])
+        args.add(ctx.files.cost[0], format = "--cost=%s")
     ctx.actions.run(
         executable = ctx.executable._report,
         arguments = [args],
         inputs = inputs,
-        outputs = [text, json],
+        outputs = [html, text, json],
         mnemonic = "StudyReport",
         progress_message = "Comparing the variants of %s" % ctx.attr.study,
     )
-    return [DefaultInfo(files = depset([text, json]), runfiles = ctx.runfiles(files = [text, json]))]
+    return [DefaultInfo(files = depset([html, text, json]), runfiles = ctx.runfiles(files = [html, text, json]))]
 
 _study_report = rule(
     implementation = _study_report_impl,
@@ -209,6 +226,8 @@ _study_report = rule(
         _SETTINGS,
         baseline = attr.string(mandatory = True),
         cells = attr.label_list(providers = [CellInfo]),
+        cost = attr.label(),
+        images = attr.label(allow_single_file = True),
         pretraining = attr.label_list(providers = [CellInfo]),
         rows = attr.string_list(doc = "the variant of each cell"),
         study = attr.string(mandatory = True),
@@ -217,7 +236,7 @@ _study_report = rule(
 )
 
 def _study_program_impl(ctx):
-    text, json = ctx.files.report
+    html, text, json = ctx.files.report
     script = ctx.actions.declare_file(ctx.label.name + ".sh")
     ctx.actions.write(
         output = script,
@@ -231,11 +250,11 @@ commit=$(git -C "$workspace" rev-parse --short=12 HEAD 2>/dev/null || echo unkno
 if [ -n "$(git -C "$workspace" status --porcelain 2>/dev/null)" ]; then commit="$commit with uncommitted changes"; fi
 echo
 echo "reproduce: ./bazelw run {label}    (commit $commit)"
-echo "report:    $(readlink -f "{text}")"
+echo "report:    $(readlink -f "{html}")"
 echo "           $(readlink -f "{json}")"
-""".format(json = json.short_path, label = str(ctx.label).lstrip("@"), text = text.short_path),
+""".format(html = html.short_path, json = json.short_path, label = str(ctx.label).lstrip("@"), text = text.short_path),
     )
-    return [DefaultInfo(executable = script, runfiles = ctx.runfiles(files = [text, json]))]
+    return [DefaultInfo(executable = script, runfiles = ctx.runfiles(files = [html, text, json]))]
 
 _study_program = rule(
     implementation = _study_program_impl,
@@ -272,6 +291,9 @@ def attention_scheme(name, srcs, deps = [], visibility = None):
 
 def _is_label(scheme):
     return scheme.startswith(":") or scheme.startswith("//")
+
+def _unique(items):
+    return {item: None for item in items}.keys()
 
 def _trainer_of(scheme):
     return scheme + ".trainer" if _is_label(scheme) else "//tools/trainer:trainer_" + scheme
@@ -325,6 +347,7 @@ def ablation_study(
         full_scale_experiment = "//experiments:grouppose_r50_coco.textproto",
         full_scale_overrides = [],
         shared_with = None,
+        cost = {},
         visibility = None):
     """Trains every variant with every seed and compares them with the baseline.
 
@@ -338,6 +361,8 @@ def ablation_study(
       full_scale_overrides: instead of `overrides` with --//ablations:data.
       shared_with: a study defined above in the same file. Where it has the same pretraining, or the same cell under the
         same name (or under the name that `same_as` gives), that one is used and nothing is trained twice.
+      cost: further arguments of the attention_cost (//ablations/cost:cost.bzl) that a study of more than one scheme
+        makes after its cells; by default at the size of the published model.
       visibility: of the program and the report.
     """
     if baseline not in variants:
@@ -390,10 +415,20 @@ def ablation_study(
         overrides = overrides,
         tags = tags,
     )
+    compares_schemes = len(_unique([value.scheme for value in variants.values()])) > 1
+    if compares_schemes:
+        attention_cost(
+            name = name + ".cost",
+            after = cells,
+            own_schemes = _unique([value.scheme for value in variants.values() if _is_label(value.scheme)]),
+            **cost
+        )
     _study_report(
         name = name + "_report",
         baseline = baseline,
         cells = cells,
+        cost = name + ".cost" if compares_schemes else None,
+        images = name + ".images",
         pretraining = pretraining,
         rows = rows,
         study = name,

@@ -57,23 +57,23 @@ _attention_cost = rule(
     },
 )
 
-def attention_cost(name, after, own_scheme = None, tags = ["manual"], **kwargs):
+def attention_cost(name, after, own_schemes = [], tags = ["manual"], **kwargs):
     """Measures all schemes of //grouppose/attention.
 
     Args:
       name: of the target; its files are NAME/cost.textproto and NAME/cost.txt.
       after: what is built before it is measured; the cells of a study.
-      own_scheme: an attention_scheme (//ablations:study.bzl) to measure beside them.
+      own_schemes: each an attention_scheme (//ablations:study.bzl) to measure beside them.
       tags: the usual ones.
       **kwargs: arguments, flags of the program, ["--batch=8"]; experiment and overrides, for other sizes than those
         of the published model; visibility.
     """
     program = "//ablations/cost"
-    if own_scheme:
+    if own_schemes:
         program = name + ".program"
         cc_binary(
             name = program,
             tags = tags,
-            deps = ["//ablations/cost:cost_main", "//grouppose/attention:all", own_scheme],
+            deps = ["//ablations/cost:cost_main", "//grouppose/attention:all"] + own_schemes,
         )
     _attention_cost(name = name, after = after, program = program, tags = tags, **kwargs)
