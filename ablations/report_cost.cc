@@ -103,8 +103,18 @@ void WriteCostTables(const Cost& cost, HtmlWriter* html) {
   for (const PartName& part : kParts) {
     html->Element("h3", {}, absl::StrCat(part.title, ", ", part.rounds(cost.conditions()), " rounds"));
     BeginTable(html, part.title,
-               {"scheme", "forward, ms", "quartiles", "backward, ms", "quartiles", "to FULL", "inference, MiB",
-                "forward, MiB", "backward, MiB", "GFLOP", "pairs", "parameters"});
+               {{"scheme"},
+                {"forward, ms", true},
+                {"quartiles", true},
+                {"backward, ms", true},
+                {"quartiles", true},
+                {"to FULL", true},
+                {"inference, MiB", true},
+                {"forward, MiB", true},
+                {"backward, MiB", true},
+                {"GFLOP", true},
+                {"pairs", true},
+                {"parameters", true}});
     const std::optional<double> full = MediansOfFull(cost, part);
     for (const Cost::Scheme& scheme : cost.schemes()) WriteSchemeRow(cost, scheme, part.of(scheme), full, html);
     EndTable(html);

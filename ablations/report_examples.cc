@@ -239,7 +239,7 @@ void WriteExamples(const Examples& examples, base::HtmlWriter* html) {
   for (size_t i = 0; i < examples.images.size(); ++i) {
     const Example& example = examples.images[i];
     html->Element("h3", {}, absl::StrCat("Image ", example.image.id));
-    html->Begin("div", {{"class", "strip"}}).NewLine();
+    html->Begin("div", {{"class", "strip"}, {"style", absl::StrCat("--count: ", example.columns.size())}}).NewLine();
     for (const ExampleColumn& column : example.columns) {
       WriteColumn(example, column, absl::StrCat("picture-", i), examples.skeleton, html);
     }

@@ -55,12 +55,10 @@ a { color: var(--link); }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .42rem .5rem; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
 tbody tr:last-child > * { border-bottom: 0; }
-thead th { font-weight: 600; color: var(--muted); font-size: .8rem; vertical-align: bottom; }
+thead th { font-weight: 600; color: var(--muted); font-size: .8rem; vertical-align: bottom; line-height: 1.25; white-space: normal; }
 tbody th { font-weight: 600; position: sticky; left: 0; background: var(--card); }
 thead th:first-child { position: sticky; left: 0; background: var(--card); }
 .number { text-align: right; }
-th:has(+ .number) { text-align: left; }
-.seeds { white-space: normal; min-width: 8.2rem; }
 .seeds span { margin-right: .25rem; }
 .swatch { display: inline-block; width: .7rem; height: .7rem; border-radius: .2rem; margin-right: .5rem;
   background: currentColor; }
@@ -90,7 +88,8 @@ dt { font-weight: 600; } dd { margin: 0 0 .5rem; max-width: 75ch; }
 @media (min-width: 45rem) { dl { grid-template-columns: 9rem minmax(0, 1fr); } }
 .pictures { position: absolute; width: 0; height: 0; }
 .pictures image, use { image-rendering: pixelated; }
-.strip { display: grid; gap: .8rem; grid-template-columns: repeat(auto-fill, minmax(6.6rem, 1fr)); max-width: 80rem; }
+.strip { display: grid; gap: .8rem; max-width: 80rem; grid-template-columns:
+  repeat(auto-fill, minmax(max(6.6rem, min(12rem, calc(100% / var(--count) - .8rem))), 1fr)); }
 .example { margin: 0; max-width: 14rem; min-width: 0; }
 .example svg { display: block; width: 100%; height: auto; border-radius: .4rem; overflow: hidden; background: #777; }
 .example figcaption { font-size: .85rem; line-height: 1.3; margin-top: .3rem; overflow-wrap: anywhere; }

@@ -260,7 +260,8 @@ void AddAttentionSizeNotes(const Study& study, std::vector<std::string>* notes) 
   if (rows_of_multiple.empty()) return;
   std::vector<std::string> sizes;
   for (const auto& [multiple, rows] : rows_of_multiple) {
-    sizes.push_back(absl::StrFormat("%.3g times as many in %s", multiple, Listed(rows)));
+    sizes.push_back(multiple == 0 ? absl::StrCat("none in ", Listed(rows))
+                                  : absl::StrFormat("%.3g times as many in %s", multiple, Listed(rows)));
   }
   std::string note = absl::StrFormat("Size. The decoder's self-attention of %s has %d parameters; there are %s.",
                                      baseline.variant, of_baseline, absl::StrJoin(sizes, ", "));

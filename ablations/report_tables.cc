@@ -96,10 +96,12 @@ std::string Thousands(int64_t number) {
   return text;
 }
 
-void BeginTable(HtmlWriter* html, const std::string& label, const std::vector<std::string>& heads) {
+void BeginTable(HtmlWriter* html, const std::string& label, const std::vector<Head>& heads) {
   html->Begin("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", label}});
   html->Begin("table").Begin("thead").Begin("tr");
-  for (const std::string& head : heads) html->Element("th", {{"scope", "col"}}, head);
+  for (const Head& head : heads) {
+    html->Element("th", {{"scope", "col"}, {"class", head.number ? "number" : ""}}, head.text);
+  }
   html->End().End().NewLine().Begin("tbody").NewLine();
 }
 
@@ -109,15 +111,24 @@ void NumberCell(HtmlWriter* html, const std::string& text) { html->Element("td",
 
 void WriteResultTable(const Study& study, const Comparisons& comparisons, HtmlWriter* html) {
   BeginTable(html, "Results",
-             {"variant", "AP by seed", "mean", "spread", absl::StrCat("to ", study.baseline_name, ", 95 % interval"),
-              "p (Holm)", "verdict", "parameters", "in attention", "pairs", "CPU s"});
+             {{"variant"},
+              {"AP by seed"},
+              {"mean", true},
+              {"spread", true},
+              {absl::StrCat("to ", study.baseline_name, ", 95 % interval")},
+              {"p (Holm)", true},
+              {"verdict"},
+              {"parameters", true},
+              {"in attention", true},
+              {"pairs", true},
+              {"CPU s", true}});
   for (const Row& row : study.rows) WriteResultRow(study, comparisons, row, html);
   EndTable(html);
 }
 
 void WriteAllMetricsTable(const Study& study, HtmlWriter* html) {
-  std::vector<std::string> heads = {"variant"};
-  for (const Metrics::Value& value : study.baseline().first().result().values()) heads.push_back(value.name());
+  std::vector<Head> heads = {{"variant"}};
+  for (const Metrics::Value& value : study.baseline().first().result().values()) heads.push_back({value.name(), true});
   BeginTable(html, "All metrics", heads);
   for (const Row& row : study.rows) {
     html->Begin("tr");
@@ -127,7 +138,7 @@ void WriteAllMetricsTable(const Study& study, HtmlWriter* html) {
       for (const Cell* cell : row.cells) {
         for (const Metrics::Value& value : cell->result().values()) {
           // -1 stands for a number that does not exist
-          if (value.name() == heads[i] && value.value() >= 0) values.push_back(value.value());
+          if (value.name() == heads[i].text && value.value() >= 0) values.push_back(value.value());
         }
       }
       NumberCell(html, values.empty() ? "–" : absl::StrFormat("%.3f", base::Mean(values)));
@@ -142,8 +153,8 @@ void WriteFieldTables(const Study& study, HtmlWriter* html) {
   if (table.paths.empty()) {
     html->Element("p", {}, "All variants are the same experiment.");
   } else {
-    std::vector<std::string> heads = {"variant"};
-    heads.insert(heads.end(), table.paths.begin(), table.paths.end());
+    std::vector<Head> heads = {{"variant"}};
+    for (const std::string& path : table.paths) heads.push_back({path});
     BeginTable(html, "Fields that differ", heads);
     const size_t baseline = static_cast<size_t>(&study.baseline() - study.rows.data());
     for (size_t row = 0; row < study.rows.size(); ++row) {
@@ -165,7 +176,14 @@ void WriteFieldTables(const Study& study, HtmlWriter* html) {
 
 void WriteProvenanceTable(const Study& study, HtmlWriter* html) {
   BeginTable(html, "Provenance",
-             {"variant", "seed", "experiment", "program", "LibTorch wheel", "data", "initial weights", "processor"});
+             {{"variant"},
+              {"seed", true},
+              {"experiment"},
+              {"program"},
+              {"LibTorch wheel"},
+              {"data"},
+              {"initial weights"},
+              {"processor"}});
   for (const Cell* cell : study.pretraining.cells) WriteProvenanceRow(*cell, html);
   for (const Row& row : study.rows) {
     for (const Cell* cell : row.cells) WriteProvenanceRow(*cell, html);

@@ -12,8 +12,14 @@
 
 namespace grouppose {
 
+// A column's head; numbers stand at the right.
+struct Head {
+  std::string text;
+  bool number = false;
+};
+
 // A table's frame and head row; a long table scrolls in it, also with the keyboard. EndTable closes it.
-void BeginTable(base::HtmlWriter* html, const std::string& label, const std::vector<std::string>& heads);
+void BeginTable(base::HtmlWriter* html, const std::string& label, const std::vector<Head>& heads);
 void EndTable(base::HtmlWriter* html);
 void NumberCell(base::HtmlWriter* html, const std::string& text);
 // 801852 -> "801,852"

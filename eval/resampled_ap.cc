@@ -1,11 +1,9 @@
 #include "eval/resampled_ap.h"
 
-#include <array>
 #include <cmath>
 #include <limits>
 
 #include "base/check.h"
-#include "eval/matching.h"
 #include "eval/precision_recall.h"
 
 namespace eval {
@@ -19,13 +17,17 @@ ResampledAp::ResampledAp(const Metrics& metrics) : num_images_(static_cast<int>(
   GROUPPOSE_CHECK(metrics.rankings.size() == metrics.category_ids.size(),
                   "expected metrics with rankings: EvaluatorOptions::ranking");
   for (const Ranking& ranking : metrics.rankings) {
-    Category category{ranking, {}};
+    Category category;
+    category.num_positives = ranking.num_positives;
     for (int i = 0; i < static_cast<int>(ranking.detections.size()); ++i) {
       const RankedDetection& detection = ranking.detections[i];
       const bool goes_on = i > 0 && ranking.detections[i - 1].image == detection.image &&
                            SameScore(ranking.detections[i - 1].score, detection.score);
       if (!goes_on) category.runs.push_back({detection.image, i, i});
       category.runs.back().end = i + 1;
+      Detection counted = {detection.found, {}};
+      for (int t = 0; t < kNumThresholds; ++t) counted.wrong[t] = (detection.wrong >> t) & 1;
+      category.detections.push_back(counted);
     }
     categories_.push_back(std::move(category));
   }
@@ -52,22 +54,25 @@ void ResampledAp::AddCurves(const Category& category, const std::vector<int>& co
   const size_t first = precision->size();
   precision->resize(first + kNumThresholds * kNumRecalls, -1);
   int64_t num_positives = 0;
-  for (int i = 0; i < num_images_; ++i) num_positives += counts[i] * category.ranking.num_positives[i];
+  for (int i = 0; i < num_images_; ++i) num_positives += counts[i] * category.num_positives[i];
   if (num_positives == 0) return;
 
   // the curve's points where a person is found: between them, recall stands still and precision only falls
   std::array<std::vector<double>, kNumThresholds> recalls, precisions;
-  std::array<double, kNumThresholds> found = {}, wrong = {};
+  for (std::vector<double>& points : recalls) points.reserve(num_positives);
+  for (std::vector<double>& points : precisions) points.reserve(num_positives);
+  std::array<int32_t, kNumThresholds> found = {}, wrong = {};
   for (const Run& run : category.runs) {
     for (int copy = 0; copy < counts[run.image]; ++copy) {
       for (int i = run.begin; i < run.end; ++i) {
-        const RankedDetection& detection = category.ranking.detections[i];
-        for (int t = 0; t < kNumThresholds; ++t) wrong[t] += (detection.wrong >> t) & 1;
-        for (int t = 0; t < kNumThresholds; ++t) {
-          if (((detection.found >> t) & 1) == 0) continue;
-          ++found[t];
-          recalls[t].push_back(found[t] / num_positives);
-          precisions[t].push_back(found[t] / (wrong[t] + found[t] + std::numeric_limits<double>::epsilon()));
+        const Detection& detection = category.detections[i];
+        for (int t = 0; t < kNumThresholds; ++t) wrong[t] += detection.wrong[t];
+        for (unsigned bits = detection.found; bits != 0; bits &= bits - 1) {
+          const int t = __builtin_ctz(bits);
+          const double true_positives = ++found[t], false_positives = wrong[t];
+          recalls[t].push_back(true_positives / num_positives);
+          precisions[t].push_back(true_positives /
+                                  (false_positives + true_positives + std::numeric_limits<double>::epsilon()));
         }
       }
     }

@@ -12,10 +12,12 @@
 #ifndef EVAL_RESAMPLED_AP_H_
 #define EVAL_RESAMPLED_AP_H_
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "eval/evaluator.h"
+#include "eval/matching.h"
 
 namespace eval {
 
@@ -34,8 +36,13 @@ class ResampledAp {
   struct Run {
     int image, begin, end;
   };
+  struct Detection {
+    uint16_t found;                             // bit t: finds a person at OKS threshold t
+    std::array<int32_t, kNumThresholds> wrong;  // 1 where it counts as wrong: added up as they lie
+  };
   struct Category {
-    Ranking ranking;
+    std::vector<int64_t> num_positives;  // an image each
+    std::vector<Detection> detections;   // best score first
     std::vector<Run> runs;
   };
   // Appends the curves [thresholds, recalls].
