@@ -3,8 +3,8 @@
 
   ./bazelw run //tools:compile_commands [-- TARGET_PATTERN...]     without patterns: //...
 
-Asks Bazel for the command of every C++ compilation, builds nothing. Headers that a build generates (*.pb.h, OpenCV's)
-are found once they are built; the last line says how many folders are not there yet.
+Asks Bazel for the command of every C++ compilation, builds nothing: headers that a build generates (*.pb.h, OpenCV's)
+are found once `./bazelw build //...` has made them.
 """
 
 import json
@@ -69,12 +69,14 @@ def entries(actions: Iterable[dict], root: str, output_base: str, execution_root
 
 
 def missing_folders(commands: Iterable[dict]) -> List[str]:
+    """Folders of headers that are not there, and that no build makes."""
     missing = set()
     for command in commands:
         arguments = command["arguments"]
         for option, value in zip(arguments, arguments[1:]):
-            if option in FOLDER_OPTIONS and not os.path.isdir(os.path.join(command["directory"], value)):
-                missing.add(value)
+            folder = os.path.join(command["directory"], value)
+            if option in FOLDER_OPTIONS and "/bazel-out/" not in folder and not os.path.isdir(folder):
+                missing.add(folder)
     return sorted(missing)
 
 
@@ -100,11 +102,11 @@ def main(patterns: List[str]) -> int:
     partial = target.with_name(target.name + ".%d" % os.getpid())
     partial.write_text(json.dumps(commands, indent=1) + "\n", encoding="utf-8")
     partial.rename(target)
-    missing = missing_folders(commands)
     print("%s: %d files" % (target, len(commands)))
-    if missing:
-        print("%d folders of headers are made by a build; ./bazelw build //... makes them: %s" % (len(missing), missing[0]))
-    return 0
+    missing = missing_folders(commands)
+    for folder in missing:
+        print("not there: %s" % folder, file=sys.stderr)
+    return 1 if missing else 0
 
 
 if __name__ == "__main__":
