@@ -19,16 +19,24 @@ Usage: grouppose config SUBCOMMAND ...
   explain [PATH]...                 type, default, meaning and values of a field
   diff A [B] [--set path=value]...  where two experiments differ
 
+FILE, A and B are textprotos or folders of runs.
+
 `grouppose config SUBCOMMAND --help` says more.
 )";
 
 constexpr char kSetHelp[] = "changes a field, such as training.optimizer.learning_rate=1e-3";
 
+// A textproto, or the one that a run left in its folder.
+std::string FileOf(const std::string& argument) {
+  const std::string path = base::UserPath(argument);
+  return base::IsDirectory(path) ? base::JoinPath(path, "experiment.textproto") : path;
+}
+
 absl::Status Show(const std::vector<std::string>& arguments, std::ostream& out) {
   std::vector<std::string> files, overrides;
   std::string experiment_file;
   base::Flags flags("grouppose config show", "Prints the resolved experiment, every field explicit.");
-  flags.Positional(&files, "FILE", "the experiment's textproto");
+  flags.Positional(&files, "FILE", "the experiment's textproto, or the folder of a run");
   flags.Optional("experiment", &experiment_file, "FILE", "the same, named as for `grouppose train`");
   flags.Repeated("set", &overrides, "path=value", kSetHelp);
   ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
@@ -37,7 +45,7 @@ absl::Status Show(const std::vector<std::string>& arguments, std::ostream& out) 
   if (files.size() != 1) {
     return absl::InvalidArgumentError(absl::StrCat("config show: expected one FILE, found ", files.size()));
   }
-  ASSIGN_OR_RETURN(const Experiment experiment, LoadExperiment(base::UserPath(files[0]), overrides));
+  ASSIGN_OR_RETURN(const Experiment experiment, LoadExperiment(FileOf(files[0]), overrides));
   out << ResolvedText(experiment);
   return absl::OkStatus();
 }
@@ -60,15 +68,15 @@ absl::Status Diff(const std::vector<std::string>& arguments, std::ostream& out) 
   std::vector<std::string> files, overrides;
   base::Flags flags("grouppose config diff",
                     "Prints the fields whose resolved values differ; exit 0 when none does, 1 when some do.");
-  flags.Positional(&files, "A [B]", "textprotos; without B, A is compared with A under --set");
+  flags.Positional(&files, "A [B]", "textprotos or folders of runs; without B, A is compared with A under --set");
   flags.Repeated("set", &overrides, "path=value", absl::StrCat(kSetHelp, ", in B"));
   ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
   if (!go_on) return absl::OkStatus();
   if (files.empty() || files.size() > 2) {
     return absl::InvalidArgumentError(absl::StrCat("config diff: expected A and B, found ", files.size(), " files"));
   }
-  ASSIGN_OR_RETURN(const Experiment left, LoadExperiment(base::UserPath(files.front())));
-  ASSIGN_OR_RETURN(const Experiment right, LoadExperiment(base::UserPath(files.back()), overrides));
+  ASSIGN_OR_RETURN(const Experiment left, LoadExperiment(FileOf(files.front())));
+  ASSIGN_OR_RETURN(const Experiment right, LoadExperiment(FileOf(files.back()), overrides));
   const std::vector<Difference> differences = Differences(left, right);
   for (const Difference& difference : differences) {
     out << difference.path << ": " << difference.left << " -> " << difference.right << "\n";

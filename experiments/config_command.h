@@ -3,6 +3,8 @@
 //   config show FILE [--set path=value]...     the resolved experiment, every field explicit
 //   config explain [PATH]...                   type, default, meaning and values of a field
 //   config diff A [B] [--set path=value]...    where A and B differ; --set goes on top of B (of a second A without B)
+//
+// FILE, A and B are textprotos, or folders of runs, which hold the experiment.textproto that was run.
 #ifndef EXPERIMENTS_CONFIG_COMMAND_H_
 #define EXPERIMENTS_CONFIG_COMMAND_H_
 

@@ -99,6 +99,20 @@ TEST(Diff, OfTheSameRunIsEmpty) {
   EXPECT_THAT(RunConfig({"diff", kTiny, kPublished}).out, HasSubstr("name: \"tiny\" -> \"grouppose_r50_coco\"\n"));
 }
 
+TEST(Diff, TakesFoldersOfRuns) {
+  const std::string first = ::testing::TempDir() + "/first", second = ::testing::TempDir() + "/second";
+  for (const auto& [folder, layers] : {std::pair(first, "2"), std::pair(second, "3")}) {
+    ASSERT_TRUE(base::MakeDirectories(folder).ok());
+    const auto experiment = LoadExperiment(kTiny, {std::string("model.decoder_layers=") + layers});
+    ASSERT_TRUE(base::WriteFileAtomically(folder + "/experiment.textproto", ResolvedText(*experiment)).ok());
+  }
+  EXPECT_EQ(RunConfig({"diff", first, second}).out, "model.decoder_layers: 2 -> 3\n");
+  EXPECT_EQ(RunConfig({"diff", kTiny, second, "--set=model.decoder_layers=2"}).out, "");
+  EXPECT_THAT(RunConfig({"show", second}).out, HasSubstr("decoder_layers: 3\n"));
+  EXPECT_THAT(std::string(RunConfig({"diff", first, ::testing::TempDir()}).status.message()),
+              HasSubstr("experiment.textproto"));
+}
+
 TEST(Command, RefusesUnknownSubcommands) {
   EXPECT_EQ(RunConfig({"shwo"}).status.message(),
             "config: unknown subcommand 'shwo'; did you mean show? (show, explain, diff)");

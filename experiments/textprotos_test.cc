@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <vector>
 
+#include "experiments/differences.h"
 #include "experiments/experiment.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace grouppose::experiments {
@@ -12,6 +14,8 @@ namespace {
 std::vector<std::string> Textprotos() {
   std::vector<std::string> paths;
   for (const auto& entry : std::filesystem::directory_iterator("experiments")) {
+    // results of papers, no configuration
+    if (entry.path().filename() == "published.textproto") continue;
     if (entry.path().extension() == ".textproto") paths.push_back(entry.path().string());
   }
   std::sort(paths.begin(), paths.end());
@@ -41,10 +45,32 @@ TEST(Textprotos, ThePublishedConfigurationIsTheDefault) {
   Experiment stated;
   stated.set_name(published->name());
   stated.set_description(published->description());
+  stated.set_published(published->published());
   auto* augmentation = stated.mutable_data()->mutable_augmentation();
   for (int scale = 480; scale <= 800; scale += 32) augmentation->add_scales(scale);
   for (int scale : {400, 500, 600}) augmentation->add_crop_resize_scales(scale);
   EXPECT_EQ(ResolvedText(*published), ResolvedText(stated));
+}
+
+// A configuration that extends another differs in no more than its page says.
+TEST(Textprotos, PublishedConfigurationsDifferAsTheOfficialCommandsDo) {
+  const auto paths = [](const std::string& left, const std::string& right) {
+    const auto a = LoadExperiment("experiments/" + left + ".textproto"),
+               b = LoadExperiment("experiments/" + right + ".textproto");
+    EXPECT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
+    std::vector<std::string> paths;
+    for (const Difference& difference : Differences(*a, *b)) paths.push_back(difference.path);
+    return paths;
+  };
+  using ::testing::UnorderedElementsAre;
+  EXPECT_THAT(paths("grouppose_r50_coco", "grouppose_swin_t_coco"),
+              UnorderedElementsAre("name", "description", "published", "model.backbone.kind"));
+  EXPECT_THAT(paths("grouppose_r50_coco", "grouppose_swin_l_coco"),
+              UnorderedElementsAre("name", "description", "published", "model.backbone.kind", "training.batch_size",
+                                   "evaluation.batch_size"));
+  EXPECT_THAT(paths("grouppose_swin_l_coco", "grouppose_swin_l_crowdpose"),
+              UnorderedElementsAre("name", "description", "published", "data.source", "data.evaluation_split",
+                                   "model.num_body_points", "training.epochs", "training.schedule.drop_epoch"));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "base/check.h"
 #include "experiments/field_paths.h"
+#include "experiments/published.h"
 
 namespace grouppose::experiments {
 namespace {
@@ -87,6 +88,7 @@ constexpr Range kRanges[] = {
     AtLeast("model.num_classes", 2),
     AtLeast("model.num_body_points", 1),
     MoreThan("model.position_temperature", 0),
+    AtLeast("model.position_temperature_width", 0),
     AtLeast("loss.class_weight", 0),
     AtLeast("loss.keypoints_weight", 0),
     AtLeast("loss.oks_weight", 0),
@@ -102,12 +104,16 @@ constexpr Range kRanges[] = {
     AtLeast("training.optimizer.backbone_learning_rate", 0),
     AtLeast("training.optimizer.weight_decay", 0),
     AtLeast("training.optimizer.clip_max_norm", 0),
+    AtLeast("training.optimizer.offsets_factor", 0),
     AtLeast("training.schedule.drop_epoch", 0),
     Between("training.schedule.drop_factor", 0, 1),
     AtLeast("training.schedule.warmup_steps", 0),
     AtLeast("training.evaluation_interval", 0),
     AtLeast("training.checkpoint_interval", 0),
     AtLeast("training.log_interval", 1),
+    // an average that keeps all of itself never moves
+    {"training.weight_average.decay", 0, 1, /*without_low=*/false, /*without_high=*/true},
+    AtLeast("training.weight_average.first_epoch", 0),
     AtLeast("evaluation.batch_size", 1),
     AtLeast("evaluation.num_select", 1),
     AtLeast("pretraining.heatmap.steps", 0),
@@ -339,6 +345,20 @@ void CheckSmallResNet(const Backbone& backbone, Checker* check) {
   }
 }
 
+// A field that the backbone does not know would be passed over in silence.
+void CheckKnown(const Backbone& backbone, Checker* check) {
+  const std::string prefix = "model.backbone.", kind = Backbone::Kind_Name(backbone.kind());
+  const auto refuse = [&](bool is_set, const std::string& field) {
+    check->Require(!is_set, {prefix + field, prefix + "kind"}, "set",
+                   absl::StrCat("it left out: ", kind, " has no such thing"));
+  };
+  const bool small = backbone.kind() == Backbone::SMALL_RESNET, swin = !small && backbone.kind() != Backbone::RESNET50;
+  refuse(!swin && backbone.gradient_checkpointing(), "gradient_checkpointing");
+  refuse(!swin && !backbone.freeze_keywords().empty(), "freeze_keywords");
+  refuse(small && backbone.dilation(), "dilation");
+  refuse(small && !backbone.output_stages().empty(), "output_stages");
+}
+
 void CheckStages(const Backbone& backbone, Checker* check) {
   // all stages up to the last one, from some stage on
   const auto& stages = backbone.output_stages();
@@ -358,6 +378,7 @@ void CheckBackbone(const Experiment& experiment, Checker* check) {
   } else {
     CheckStages(backbone, check);
   }
+  CheckKnown(backbone, check);
   const int levels = LevelsOf(backbone);
   const std::string origin = small ? "stage_channels" : levels != kPublishedLevels ? "output_stages" : "kind";
   check->Require(model.num_feature_levels() >= levels, {"model.num_feature_levels", prefix + origin},
@@ -401,6 +422,9 @@ void CheckModel(const Experiment& experiment, Checker* check) {
   check->Require(model.num_body_points() == KeypointsOf(source), {"model.num_body_points", "data.source"},
                  model.num_body_points(),
                  absl::StrCat(KeypointsOf(source), ", as ", Data::Source_Name(source), " has"));
+  check->Require(!model.share_selection_class_head() || model.share_class_heads(),
+                 {"model.share_selection_class_head", "model.share_class_heads"}, "true",
+                 "model.share_class_heads as well: the selection shares the one head of all layers");
   const SyntheticPeople& people = experiment.data().synthetic();
   check->Require(!UsesSyntheticPeople(experiment) || people.max_persons() <= model.num_queries(),
                  {"data.synthetic.max_persons", "model.num_queries"}, people.max_persons(),
@@ -449,6 +473,13 @@ void CheckEvaluation(const Experiment& experiment, Checker* check) {
                  absl::StrCat("at most model.num_queries x model.num_classes (", scores, ")"));
 }
 
+void CheckPublished(const Experiment& experiment, Checker* check) {
+  if (experiment.published().empty()) return;
+  const absl::Status found = FindPublished(experiment.published()).status();
+  check->Require(found.ok(), {"published"}, absl::StrCat("\"", experiment.published(), "\""),
+                 absl::StrCat("a row of published.textproto: ", std::string(found.message())));
+}
+
 }  // namespace
 
 absl::Status Validate(const Experiment& experiment, const Origins& origins) {
@@ -466,6 +497,7 @@ absl::Status Validate(const Experiment& experiment, const Origins& origins) {
   CheckBatches(experiment, &check);
   CheckTraining(experiment, &check);
   CheckEvaluation(experiment, &check);
+  CheckPublished(experiment, &check);
   if (check.status().ok()) CheckTokens(experiment, &check);
   return check.status();
 }

@@ -291,6 +291,34 @@ INSTANTIATE_TEST_SUITE_P(
               "pretraining.stage_one.steps=1"},
              "--set pretraining.stage_one.steps=1: pretraining.stage_one.steps is 1, expected 0: the synthetic people "
              "have other keypoints than CROWDPOSE"},
+        Case{kCoco, {"published=GroupPose/Swin-L/CrowdPose test"}, ""},
+        Case{kCoco,
+             {"published=GroupPose/Swin-L/CrowdPose"},
+             "--set published=GroupPose/Swin-L/CrowdPose: published is \"GroupPose/Swin-L/CrowdPose\", expected a row "
+             "of published.textproto: no row 'GroupPose/Swin-L/CrowdPose' in published.textproto; did you mean "
+             "'GroupPose/Swin-L/CrowdPose test'?"},
+        Case{kCoco,
+             {"model.share_selection_class_head=true"},
+             "--set model.share_selection_class_head=true: model.share_selection_class_head is true, expected "
+             "model.share_class_heads as well: the selection shares the one head of all layers"},
+        Case{kCoco,
+             {"model.backbone.gradient_checkpointing=true"},
+             "--set model.backbone.gradient_checkpointing=true: model.backbone.gradient_checkpointing is set, expected "
+             "it "
+             "left out: RESNET50 has no such thing"},
+        Case{kSynthetic,
+             {"model.backbone.dilation=true"},
+             "--set model.backbone.dilation=true: model.backbone.dilation is set, expected it left out: SMALL_RESNET "
+             "has "
+             "no such thing"},
+        Case{kSynthetic,
+             {"model.backbone.output_stages=[3]"},
+             "--set model.backbone.output_stages=[3]: model.backbone.output_stages is set, expected it left out: "
+             "SMALL_RESNET has no such thing"},
+        Case{kCoco,
+             {"training.weight_average.decay=1"},
+             "--set training.weight_average.decay=1: training.weight_average.decay is 1, expected at least 0 and less "
+             "than 1"},
         Case{kCoco,
              {"model.num_body_points=18"},
              "--set model.num_body_points=18: model.num_body_points is 18, expected 17, as COCO has"},

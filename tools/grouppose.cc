@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "experiments/config_command.h"
 #include "experiments/experiment.h"
+#include "grouppose/config/dry_run.h"
 #include "grouppose/config/run.h"
 #include "grouppose/train/determinism.h"
 #include "tools/dataset_command.h"
@@ -66,13 +67,25 @@ struct RunFlags {
     options.output = base::UserPath(options.output);
     options.data_root = base::UserPath(options.data_root);
     options.init = base::UserPath(options.init);
+    options.init_backbone = base::UserPath(options.init_backbone);
     if (options.resume != "auto") options.resume = base::UserPath(options.resume);
     return grouppose::experiments::LoadExperiment(base::UserPath(experiment), overrides);
   }
 };
 
+constexpr char kDryRunHelp[] =
+    "resolve, check and build everything, say what would be done, write nothing; data and weights that are not there "
+    "are "
+    "not looked at";
+
+absl::Status Print(const absl::StatusOr<std::string>& text) {
+  if (text.ok()) std::fputs(text->c_str(), stdout);
+  return text.status();
+}
+
 absl::Status Train(const Arguments& arguments) {
   RunFlags run;
+  bool dry_run = false;
   base::Flags flags("grouppose train",
                     "Trains a model and evaluates it. Writes experiment, provenance, metrics, times (textproto), "
                     "log.jsonl, results.json and checkpoints/ into the output folder.");
@@ -83,24 +96,31 @@ absl::Status Train(const Arguments& arguments) {
                  "pretraining of the experiment");
   flags.Repeated("init_ignore", &run.options.init_ignore, "KEYWORD",
                  "parameters of --init that are not loaded, by a part of their names");
+  flags.Optional(
+      "init_backbone", &run.options.init_backbone, "FILE",
+      "safetensors with ImageNet weights of the backbone alone, named as torchvision's ResNet-50 or the official "
+      "Swin names them");
   flags.Optional("resume", &run.options.resume, "auto|FILE",
                  "go on where a run stopped: auto takes checkpoints/latest.safetensors of the output folder if it is "
                  "there");
   flags.Switch("deterministic", &run.options.deterministic, "one thread, AVX2 kernels: the same bytes on every run");
   flags.Switch("quiet", &run.options.quiet, "no progress on stderr");
+  flags.Switch("dry_run", &dry_run, kDryRunHelp);
   ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
   if (!go_on) return absl::OkStatus();
   ASSIGN_OR_RETURN(const Experiment experiment, run.Resolve());
+  if (dry_run) return Print(grouppose::config::DescribeTraining(experiment, run.options));
   return grouppose::config::RunTraining(experiment, run.options);
 }
 
 absl::Status Evaluate(const Arguments& arguments) {
   RunFlags run;
   std::string checkpoint, split;
+  bool dry_run = false;
   base::Flags flags(
       "grouppose evaluate",
       "Evaluates a checkpoint. Writes experiment, provenance, metrics, times (textproto) and results.json "
-      "into the output folder.");
+      "into the output folder. Prints how the numbers differ from the published row that the experiment names.");
   run.AddTo(&flags);
   flags.Required("checkpoint", &checkpoint, "FILE", "weights, safetensors");
   flags.Optional("split", &split, "NAME",
@@ -108,9 +128,13 @@ absl::Status Evaluate(const Arguments& arguments) {
                  "experiment's where it is not given");
   flags.Switch("deterministic", &run.options.deterministic, "one thread, AVX2 kernels: the same bytes on every run");
   flags.Switch("quiet", &run.options.quiet, "no progress on stderr");
+  flags.Switch("dry_run", &dry_run, kDryRunHelp);
   ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
   if (!go_on) return absl::OkStatus();
   ASSIGN_OR_RETURN(const Experiment experiment, run.Resolve());
+  if (dry_run) {
+    return Print(grouppose::config::DescribeEvaluation(experiment, base::UserPath(checkpoint), split, run.options));
+  }
   return grouppose::config::RunEvaluation(experiment, base::UserPath(checkpoint), split, run.options);
 }
 

@@ -39,6 +39,18 @@ ResNet50Options ResNet50Of(const experiments::Backbone& backbone) {
   return options;
 }
 
+Activation ActivationOf(experiments::Model::Activation activation) {
+  switch (activation) {
+    case experiments::Model::RELU:
+      return Activation::kRelu;
+    case experiments::Model::GELU:
+      return Activation::kGelu;
+    case experiments::Model::SELU:
+      return Activation::kSelu;
+  }
+  return Activation::kRelu;
+}
+
 SwinOptions SwinOf(const experiments::Backbone& backbone) {
   SwinOptions options;
   options.variant = SwinVariantOf(backbone.kind());
@@ -75,7 +87,14 @@ GroupPoseOptions ModelOptions(const experiments::Experiment& experiment) {
   transformer.num_queries = model.num_queries();
   transformer.num_keypoints = model.num_body_points();
   transformer.num_classes = model.num_classes();
-  transformer.position_temperature = model.position_temperature();
+  transformer.position_temperature.height = model.position_temperature();
+  transformer.position_temperature.width =
+      model.position_temperature_width() > 0 ? model.position_temperature_width() : model.position_temperature();
+  transformer.activation = ActivationOf(model.activation());
+  transformer.share_class_heads = model.share_class_heads();
+  transformer.share_pose_heads = model.share_pose_heads();
+  transformer.share_selection_class_head = model.share_selection_class_head();
+  transformer.class_head_bias = model.class_head_bias();
   transformer.attention_scheme = experiments::Model::SelfAttention_Name(model.self_attention());
   transformer.instance_query = model.instance_query() == experiments::Model::EMBEDDING
                                    ? InstanceQuery::kEmbedding
@@ -162,12 +181,25 @@ train::AdamWOptions OptimizerOf(const experiments::Optimizer& optimizer) {
   options.backbone_learning_rate = optimizer.backbone_learning_rate();
   options.weight_decay = optimizer.weight_decay();
   options.clip_max_norm = optimizer.clip_max_norm();
+  options.offsets_factor = optimizer.offsets_factor();
+  switch (optimizer.groups()) {
+    case experiments::Optimizer::BACKBONE:
+      options.groups = train::ParameterGroups::kBackbone;
+      break;
+    case experiments::Optimizer::BACKBONE_AND_OFFSETS:
+      options.groups = train::ParameterGroups::kBackboneAndOffsets;
+      break;
+    case experiments::Optimizer::NORMS_AND_BIASES_APART:
+      options.groups = train::ParameterGroups::kNormsAndBiasesApart;
+      break;
+  }
   return options;
 }
 
 train::AdamWOptions PretrainingOptimizerOf(const experiments::Optimizer& optimizer, double learning_rate) {
   train::AdamWOptions options = OptimizerOf(optimizer);
   options.learning_rate = options.backbone_learning_rate = learning_rate;
+  options.offsets_factor = 1;
   return options;
 }
 

@@ -29,6 +29,8 @@ TEST(Options, EveryFieldOfAModelArrives) {
       hidden_dim: 48 num_heads: 12 feedforward_dim: 80 dropout: 0.25 encoder_layers: 5 decoder_layers: 7
       num_feature_levels: 9 encoder_points: 13 decoder_points: 14 num_queries: 21 num_classes: 3
       num_body_points: 15 position_temperature: 11.5 self_attention: FULL instance_query: EMBEDDING_PLUS_MEMORY
+      position_temperature_width: 12.5 activation: GELU share_class_heads: true share_pose_heads: true
+      share_selection_class_head: true class_head_bias: false
     }
     pretraining { stage_one { num_queries: 33 } })");
   const GroupPoseOptions options = ModelOptions(experiment);
@@ -50,18 +52,29 @@ TEST(Options, EveryFieldOfAModelArrives) {
   EXPECT_EQ(transformer.num_queries, 21);
   EXPECT_EQ(transformer.num_classes, 3);
   EXPECT_EQ(transformer.num_keypoints, 15);
-  EXPECT_EQ(transformer.position_temperature, 11.5);
+  EXPECT_EQ(transformer.position_temperature.height, 11.5);
+  EXPECT_EQ(transformer.position_temperature.width, 12.5);
+  EXPECT_EQ(transformer.activation, Activation::kGelu);
+  EXPECT_TRUE(transformer.share_class_heads);
+  EXPECT_TRUE(transformer.share_pose_heads);
+  EXPECT_TRUE(transformer.share_selection_class_head);
+  EXPECT_FALSE(transformer.class_head_bias);
   EXPECT_EQ(transformer.attention_scheme, "FULL");
   EXPECT_EQ(transformer.instance_query, InstanceQuery::kEmbeddingPlusMemory);
 
   const TransformerOptions stage_one = StageOneModelOptions(experiment).transformer;
   EXPECT_EQ(stage_one.decoder_layers, 0);
   EXPECT_EQ(stage_one.num_queries, 33);
-  EXPECT_EQ(stage_one.position_temperature, 11.5);
+  EXPECT_EQ(stage_one.position_temperature.height, 11.5);
 
   // a new field needs a line above
-  EXPECT_EQ(experiments::Model::descriptor()->field_count(), 16);
+  EXPECT_EQ(experiments::Model::descriptor()->field_count(), 22);
   EXPECT_EQ(experiments::Backbone::descriptor()->field_count(), 5 + 5);
+}
+
+TEST(Options, OneTemperatureIsThatOfBothAxes) {
+  const auto experiment = Parse<experiments::Experiment>("model { position_temperature: 7 }");
+  EXPECT_EQ(ModelOptions(experiment).transformer.position_temperature.width, 7);
 }
 
 TEST(Options, EveryFieldOfASwinArrives) {
@@ -112,7 +125,13 @@ TEST(Options, DefaultsAreThePublishedModel) {
   EXPECT_TRUE(std::holds_alternative<ResNet50Options>(options.backbone));
   EXPECT_EQ(options.transformer.hidden_dim, published.transformer.hidden_dim);
   EXPECT_EQ(options.transformer.num_queries, published.transformer.num_queries);
-  EXPECT_EQ(options.transformer.position_temperature, published.transformer.position_temperature);
+  EXPECT_EQ(std::get<ResNet50Options>(options.backbone).output_stages, ResNet50Options().output_stages);
+  EXPECT_EQ(options.transformer.position_temperature.height, published.transformer.position_temperature.height);
+  EXPECT_EQ(options.transformer.position_temperature.width, published.transformer.position_temperature.width);
+  EXPECT_EQ(options.transformer.activation, published.transformer.activation);
+  EXPECT_FALSE(options.transformer.share_class_heads || options.transformer.share_pose_heads ||
+               options.transformer.share_selection_class_head);
+  EXPECT_TRUE(options.transformer.class_head_bias);
   EXPECT_EQ(options.transformer.attention_scheme, published.transformer.attention_scheme);
   EXPECT_EQ(options.transformer.instance_query, published.transformer.instance_query);
 }
@@ -141,15 +160,19 @@ TEST(Options, EveryFieldOfALossArrives) {
 TEST(Options, EveryFieldOfATrainingArrives) {
   auto training = Parse<experiments::Training>(R"(
     epochs: 9
-    optimizer { learning_rate: 0.5 backbone_learning_rate: 0.25 weight_decay: 0.125 clip_max_norm: 3 }
+    optimizer { learning_rate: 0.5 backbone_learning_rate: 0.25 weight_decay: 0.125 clip_max_norm: 3
+                groups: NORMS_AND_BIASES_APART offsets_factor: 0.5 }
     schedule { kind: STEP drop_epoch: 4 drop_factor: 0.75 })");
   const train::AdamWOptions optimizer = OptimizerOf(training.optimizer());
   EXPECT_EQ(optimizer.learning_rate, 0.5);
   EXPECT_EQ(optimizer.backbone_learning_rate, 0.25);
   EXPECT_EQ(optimizer.weight_decay, 0.125);
   EXPECT_EQ(optimizer.clip_max_norm, 3);
+  EXPECT_EQ(optimizer.groups, train::ParameterGroups::kNormsAndBiasesApart);
+  EXPECT_EQ(optimizer.offsets_factor, 0.5);
   EXPECT_EQ(PretrainingOptimizerOf(training.optimizer(), 2).learning_rate, 2);
   EXPECT_EQ(PretrainingOptimizerOf(training.optimizer(), 2).backbone_learning_rate, 2);
+  EXPECT_EQ(PretrainingOptimizerOf(training.optimizer(), 2).offsets_factor, 1);
   train::ScheduleOptions schedule = ScheduleOf(training, 100);
   EXPECT_EQ(schedule.kind, train::ScheduleOptions::Kind::kStep);
   EXPECT_EQ(schedule.drop_epoch, 4);
@@ -163,7 +186,7 @@ TEST(Options, EveryFieldOfATrainingArrives) {
   EXPECT_EQ(schedule.kind, train::ScheduleOptions::Kind::kCosine);
   EXPECT_EQ(schedule.total_steps, 70);
   EXPECT_EQ(schedule.warmup_steps, 6);
-  EXPECT_EQ(experiments::Optimizer::descriptor()->field_count(), 4);
+  EXPECT_EQ(experiments::Optimizer::descriptor()->field_count(), 6);
   EXPECT_EQ(experiments::Schedule::descriptor()->field_count(), 4);
 }
 

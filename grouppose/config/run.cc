@@ -3,40 +3,36 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
 #include <thread>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "base/files.h"
 #include "base/progress.h"
 #include "base/status.h"
 #include "experiments/experiment.h"
-#include "grouppose/attention/scheme.h"
-#include "grouppose/checkpoint/load.h"
+#include "experiments/published.h"
 #include "grouppose/checkpoint/safetensors.h"
 #include "grouppose/config/datasets.h"
 #include "grouppose/config/options.h"
 #include "grouppose/config/pretraining.h"
 #include "grouppose/config/run_folder.h"
+#include "grouppose/config/run_parts.h"
 #include "grouppose/train/determinism.h"
 #include "grouppose/train/evaluate.h"
 #include "grouppose/train/loop.h"
+#include "grouppose/train/weight_average.h"
 
 namespace grouppose::config {
 namespace {
 
 using experiments::Experiment;
 
-constexpr char kOptimizerPrefix[] = "optimizer.";
-constexpr char kStateFile[] = "checkpoints/latest.safetensors";
-constexpr char kInitialSha256[] = "initial_checkpoint_sha256";
 constexpr char kPretrainedFile[] = "checkpoints/pretrained.safetensors";
 
 // A photo takes milliseconds to decode, a drawn image is in memory.
@@ -56,135 +52,6 @@ base::ProgressOptions ProgressOf(const RunOptions& options) {
   base::ProgressOptions progress;
   if (options.quiet) progress.style = base::ProgressOptions::kQuiet;
   return progress;
-}
-
-std::map<std::string, at::Tensor> WeightsOf(const GroupPose& model) {
-  std::map<std::string, at::Tensor> tensors;
-  for (const nn::NamedTensor& named : model.StateDict()) tensors[named.name] = named.tensor.detach();
-  return tensors;
-}
-
-// A program links the schemes it trains: refuse the others before anything is drawn or read.
-absl::Status CheckScheme(const GroupPoseOptions& options) {
-  if (options.transformer.decoder_layers == 0) return absl::OkStatus();
-  const auto scheme = FindAttentionScheme(options.transformer.attention_scheme);
-  if (scheme.ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("model.self_attention: ", std::string(scheme.status().message())));
-}
-
-void CountParameters(const GroupPose& model, experiments::Metrics* metrics) {
-  int64_t trainable = 0, decoder = 0;
-  for (const nn::NamedTensor& named : model.Parameters()) {
-    if (!named.tensor.requires_grad()) continue;
-    trainable += named.tensor.numel();
-    if (absl::StartsWith(named.name, "transformer.decoder.layers.")) decoder += named.tensor.numel();
-  }
-  metrics->set_trainable_parameters(trainable);
-  metrics->set_decoder_parameters(decoder);
-  const TransformerOptions& options = model.options().transformer;
-  if (options.decoder_layers == 0) return;
-  // one block of the scheme, as every decoder layer has it
-  const auto factory = FindAttentionScheme(options.attention_scheme);
-  const auto scheme = (*factory)({options.hidden_dim, options.num_heads, options.dropout});
-  int64_t attention = 0;
-  for (const nn::NamedTensor& named : scheme->Parameters()) attention += named.tensor.numel();
-  metrics->set_attention_parameters(attention * options.decoder_layers);
-  metrics->set_attention_pairs(scheme->AttentionPairs(options.num_queries, options.num_keypoints) *
-                               options.decoder_layers);
-}
-
-// What names a run in the files that it is resumed from.
-std::map<std::string, std::string> IdentityOf(const Experiment& experiment, const RunOptions& options) {
-  return {{"experiment", experiments::ResolvedText(experiment)}, {"seed", absl::StrCat(options.seed)}};
-}
-
-// Where training goes on: steps done, and the optimiser's state.
-struct ResumePoint {
-  int64_t step = 0;
-  std::string path;
-  checkpoint::TensorFile file;
-};
-
-// The state that --resume names; nothing where there is none to go on from.
-absl::StatusOr<std::optional<ResumePoint>> FindResumePoint(const Experiment& experiment, const RunOptions& options) {
-  if (options.resume.empty()) return std::optional<ResumePoint>();
-  ResumePoint point;
-  point.path = options.resume == "auto" ? base::JoinPath(options.output, kStateFile) : options.resume;
-  if (options.resume == "auto" && !base::FileExists(point.path)) return std::optional<ResumePoint>();
-  ASSIGN_OR_RETURN(point.file, checkpoint::ReadSafetensors(point.path));
-  const std::string& step = point.file.metadata["training_step"];
-  if (!absl::SimpleAtoi(step, &point.step)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(point.path, ": metadata 'training_step' is '", step, "'; expected a state that training saved"));
-  }
-  const std::string& saved = point.file.metadata["experiment"];
-  if (saved != experiments::ResolvedText(experiment)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        point.path, ": was saved by another experiment than ", experiment.name(), " as it is now; compare ",
-        base::JoinPath(options.output, "experiment.textproto"), " or start a new --output"));
-  }
-  if (point.file.metadata["seed"] != absl::StrCat(options.seed)) {
-    return absl::InvalidArgumentError(absl::StrCat(point.path, ": was saved with --seed=", point.file.metadata["seed"],
-                                                   ", this run has --seed=", options.seed));
-  }
-  return std::optional<ResumePoint>(std::move(point));
-}
-
-// Hours of training are not overwritten because somebody pressed arrow-up.
-absl::Status CheckNoRunIsLost(const RunOptions& options) {
-  const std::string state = base::JoinPath(options.output, kStateFile);
-  if (options.cell || !options.resume.empty() || !base::FileExists(state)) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(state, ": a training is there; expected --resume=auto to go on with it, or another --output"));
-}
-
-absl::Status SaveState(const Experiment& experiment, const RunOptions& options, const GroupPose& model,
-                       const train::AdamW& optimizer, int64_t step, const std::string& initial_sha256,
-                       const std::string& path) {
-  std::map<std::string, at::Tensor> tensors = WeightsOf(model);
-  for (const auto& [name, tensor] : optimizer.State()) tensors[kOptimizerPrefix + name] = tensor;
-  std::map<std::string, std::string> metadata = IdentityOf(experiment, options);
-  metadata["training_step"] = absl::StrCat(step);
-  if (!initial_sha256.empty()) metadata[kInitialSha256] = initial_sha256;
-  return checkpoint::WriteSafetensors(path, tensors, metadata);
-}
-
-absl::Status RestoreState(const ResumePoint& point, const GroupPose& model, train::AdamW* optimizer) {
-  std::map<std::string, at::Tensor> weights, state;
-  for (const auto& [name, tensor] : point.file.tensors) {
-    if (absl::StartsWith(name, kOptimizerPrefix)) {
-      state[name.substr(sizeof(kOptimizerPrefix) - 1)] = tensor;
-    } else {
-      weights[name] = tensor;
-    }
-  }
-  checkpoint::LoadOptions load;
-  load.source = point.path;
-  RETURN_IF_ERROR(checkpoint::LoadIntoModule(weights, model, load));
-  return optimizer->LoadState(state);
-}
-
-// The weights of a file, the optimiser's state left out.
-absl::StatusOr<std::map<std::string, at::Tensor>> ReadWeights(const std::string& path) {
-  ASSIGN_OR_RETURN(checkpoint::TensorFile file, checkpoint::ReadSafetensors(path));
-  std::map<std::string, at::Tensor> weights;
-  for (auto& [name, tensor] : file.tensors) {
-    if (!absl::StartsWith(name, kOptimizerPrefix)) weights[name] = std::move(tensor);
-  }
-  return weights;
-}
-
-absl::Status LoadInitial(const RunOptions& options, GroupPose* model) {
-  using Weights = std::map<std::string, at::Tensor>;
-  ASSIGN_OR_RETURN(const Weights weights, ReadWeights(options.init));
-  const bool has_decoder = std::any_of(weights.begin(), weights.end(), [](const auto& entry) {
-    return absl::StartsWith(entry.first, "transformer.decoder.");
-  });
-  if (!has_decoder && options.init_ignore.empty()) return LoadPretrained(weights, options.init, model);
-  checkpoint::LoadOptions load;
-  load.source = options.init;
-  load.ignored = options.init_ignore;
-  return checkpoint::LoadIntoModule(weights, *model, load);
 }
 
 // The pretraining that an earlier start of the same run finished, into the model; false where there is none.
@@ -227,9 +94,11 @@ bool IsAnnotationFile(const experiments::Data& data, const std::string& split) {
   return data.source() != experiments::Data::SYNTHETIC && split != "train";
 }
 
-// Evaluates, shows the result on stderr and notes it.
+// Evaluates, shows the result on stderr and notes it. `weights` says which ones the model has now: "" the trained ones,
+// whose results are written, or "average".
 absl::Status EvaluateAndRecord(const Experiment& experiment, const RunOptions& options, const Dataset& dataset,
-                               const std::string& split, int64_t step, GroupPose* model, RunFolder* folder) {
+                               const std::string& split, int64_t step, const std::string& weights, GroupPose* model,
+                               RunFolder* folder) {
   const double start = CpuSeconds();
   train::EvaluateOptions evaluate;
   evaluate.loader = LoaderOf(experiment, experiment.evaluation().batch_size(), options.seed);
@@ -239,14 +108,15 @@ absl::Status EvaluateAndRecord(const Experiment& experiment, const RunOptions& o
   ASSIGN_OR_RETURN(const train::Evaluation evaluation, train::EvaluateModel(evaluate, dataset, model));
   progress.Finish();
   if (!options.quiet) {
-    std::string line = absl::StrCat("step ", step, ", ", split, ":");
+    std::string line = absl::StrCat("step ", step, ", ", split, weights.empty() ? "" : ", ", weights, ":");
     for (size_t i = 0; i < evaluation.metrics.names.size(); ++i) {
       absl::StrAppend(&line, " ", evaluation.metrics.names[i], absl::StrFormat(" %.3f", evaluation.metrics.stats[i]));
     }
     std::fprintf(stderr, "%s\n", line.c_str());
   }
-  folder->AddEvaluation(evaluation.metrics, step, split);
+  folder->AddEvaluation(evaluation.metrics, step, split, weights);
   folder->AddEvaluationSeconds(CpuSeconds() - start);
+  if (!weights.empty()) return folder->WriteMetrics();
   RETURN_IF_ERROR(folder->WriteResults(evaluation.detections));
   // so that results.json can be scored by any other program; a report finds everything in the folder of the cell
   if (options.cell || !IsAnnotationFile(experiment.data(), split)) {
@@ -267,6 +137,36 @@ struct TrainingRun {
   RunFolder* folder;
 };
 
+void Follow(const experiments::WeightAverage& options, int64_t epoch, train::WeightAverage* average) {
+  if (epoch < options.first_epoch()) {
+    average->Copy();
+  } else {
+    average->Update();
+  }
+}
+
+// First the average, where there is one: the last evaluation is that of the trained weights, and so are the results.
+absl::Status EvaluateInTraining(const TrainingRun& run, int64_t step, train::WeightAverage* average) {
+  const std::string& split = run.experiment.data().evaluation_split();
+  if (average != nullptr) {
+    average->Exchange();
+    RETURN_IF_ERROR(EvaluateAndRecord(run.experiment, run.options, run.evaluation_data, split, step, "average",
+                                      run.model, run.folder));
+    average->Exchange();
+  }
+  return EvaluateAndRecord(run.experiment, run.options, run.evaluation_data, split, step, /*weights=*/"", run.model,
+                           run.folder);
+}
+
+// A whole model with the averaged weights.
+absl::Status SaveAverage(const TrainingRun& run, train::WeightAverage* average) {
+  average->Exchange();
+  const absl::Status status =
+      checkpoint::WriteSafetensors(run.folder->Path("checkpoints/average.safetensors"), WeightsOf(*run.model));
+  average->Exchange();
+  return status;
+}
+
 absl::Status TrainSteps(const TrainingRun& run, const std::optional<ResumePoint>& resume) {
   const experiments::Training& training = run.experiment.training();
   if (run.training_data.size() < training.batch_size()) {
@@ -277,7 +177,11 @@ absl::Status TrainSteps(const TrainingRun& run, const std::optional<ResumePoint>
   TrainingLoader loader(&run.training_data, LoaderOf(run.experiment, training.batch_size(), run.options.seed));
   const loss::CriterionOptions criterion = CriterionOf(run.experiment, run.training_data.description());
   train::AdamW optimizer(run.model->Parameters(), OptimizerOf(training.optimizer()));
-  if (resume.has_value()) RETURN_IF_ERROR(RestoreState(*resume, *run.model, &optimizer));
+  std::optional<train::WeightAverage> average;
+  if (training.weight_average().decay() > 0) {
+    average.emplace(run.model->Parameters(), training.weight_average().decay());
+  }
+  if (resume.has_value()) RETURN_IF_ERROR(RestoreState(*resume, *run.model, &optimizer, &average));
 
   // intervals are in steps where the experiment counts steps, else in epochs
   const int64_t unit = training.steps() > 0 ? 1 : loader.steps_per_epoch();
@@ -305,17 +209,18 @@ absl::Status TrainSteps(const TrainingRun& run, const std::optional<ResumePoint>
     return run.folder->Log(record);
   };
   hooks.after_step = [&](int64_t done) -> absl::Status {
+    if (average.has_value()) Follow(training.weight_average(), (done - 1) / loader.steps_per_epoch(), &*average);
     if (due(training.evaluation_interval(), done)) {
-      RETURN_IF_ERROR(EvaluateAndRecord(run.experiment, run.options, run.evaluation_data,
-                                        run.experiment.data().evaluation_split(), done, run.model, run.folder));
+      RETURN_IF_ERROR(EvaluateInTraining(run, done, average.has_value() ? &*average : nullptr));
     }
     if (!run.options.cell && due(training.checkpoint_interval(), done)) {
       RETURN_IF_ERROR(checkpoint::WriteSafetensors(
           run.folder->Path(absl::StrFormat("checkpoints/step%08d.safetensors", done)), WeightsOf(*run.model)));
     }
     if (!run.options.cell && (due(training.checkpoint_interval(), done) || done == loop.last_step)) {
-      RETURN_IF_ERROR(SaveState(run.experiment, run.options, *run.model, optimizer, done, run.initial_sha256,
+      RETURN_IF_ERROR(SaveState(run.experiment, run.options, *run.model, optimizer, average, done, run.initial_sha256,
                                 run.folder->Path(kStateFile)));
+      if (average.has_value()) RETURN_IF_ERROR(SaveAverage(run, &*average));
     }
     return absl::OkStatus();
   };
@@ -368,8 +273,8 @@ absl::Status RunPretraining(const Experiment& experiment, const RunOptions& opti
   };
   ASSIGN_OR_RETURN(const std::unique_ptr<GroupPose> model, Pretrain(experiment, options.seed, *people, hooks));
   CountParameters(*model, &folder.metrics());
-  RETURN_IF_ERROR(
-      EvaluateAndRecord(experiment, options, *test, "test", folder.metrics().training_steps(), model.get(), &folder));
+  RETURN_IF_ERROR(EvaluateAndRecord(experiment, options, *test, "test", folder.metrics().training_steps(),
+                                    /*weights=*/"", model.get(), &folder));
   RETURN_IF_ERROR(checkpoint::WriteSafetensors(folder.Path("checkpoint.safetensors"), WeightsOf(*model)));
   experiments::Provenance provenance;
   ASSIGN_OR_RETURN(*provenance.mutable_data_sha256(), HashOf(experiment, {people.get(), test.get()}));
@@ -394,9 +299,8 @@ absl::Status RunTraining(const Experiment& experiment, const RunOptions& options
   if (resume.has_value()) {
     const auto saved = resume->file.metadata.find(kInitialSha256);
     if (saved != resume->file.metadata.end()) initial_sha256 = saved->second;
-  } else if (!options.init.empty()) {
-    RETURN_IF_ERROR(LoadInitial(options, &model));
-    ASSIGN_OR_RETURN(initial_sha256, base::Sha256OfFile(options.init));
+  } else {
+    ASSIGN_OR_RETURN(initial_sha256, LoadStart(experiment, options, &model));
   }
 
   const bool pretrain = options.init.empty() && !resume.has_value() && HasPretraining(experiment);
@@ -431,24 +335,16 @@ absl::Status RunEvaluation(const Experiment& experiment, const std::string& chec
   SetThreads(options);
   const GroupPoseOptions model_options = ModelOptions(experiment);
   RETURN_IF_ERROR(CheckScheme(model_options));
-  if (base::FileExists(base::JoinPath(options.output, "log.jsonl"))) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(options.output,
-                     ": is the folder of a training, whose metrics and results would be overwritten; "
-                     "expected another --output, such as ",
-                     base::JoinPath(options.output, "evaluation")));
-  }
+  RETURN_IF_ERROR(CheckNoTrainingIsThere(options));
   const std::string name = split.empty() ? experiment.data().evaluation_split() : split;
   ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> dataset, OpenDataset(experiment.data(), options.data_root, name));
   GroupPose model(model_options);
-  using Weights = std::map<std::string, at::Tensor>;
-  ASSIGN_OR_RETURN(const Weights weights, ReadWeights(checkpoint));
-  checkpoint::LoadOptions load;
-  load.source = checkpoint;
-  RETURN_IF_ERROR(checkpoint::LoadIntoModule(weights, model, load));
+  RETURN_IF_ERROR(LoadCheckpoint(checkpoint, &model));
   ASSIGN_OR_RETURN(RunFolder folder, RunFolder::OpenForEvaluation(experiment, options));
   CountParameters(model, &folder.metrics());
-  RETURN_IF_ERROR(EvaluateAndRecord(experiment, options, *dataset, name, /*step=*/0, &model, &folder));
+  RETURN_IF_ERROR(EvaluateAndRecord(experiment, options, *dataset, name, /*step=*/0, /*weights=*/"", &model, &folder));
+  const std::string comparison = experiments::ComparePublished(experiment, *folder.metrics().evaluations().rbegin());
+  if (!comparison.empty()) std::printf("%s\n", comparison.c_str());
   experiments::Provenance provenance;
   ASSIGN_OR_RETURN(*provenance.mutable_data_sha256(), HashOf(experiment, {dataset.get()}));
   ASSIGN_OR_RETURN(*provenance.mutable_initial_checkpoint_sha256(), base::Sha256OfFile(checkpoint));

@@ -9,7 +9,9 @@
 //   results.json           COCO results of the last evaluation
 //   ground_truth.json      what they were measured against, where that is no file of the user (drawn or filtered)
 //   times.textproto        seconds; the only file that differs between two equal runs
-//   checkpoints/           weights (safetensors) and, in latest.safetensors, the optimiser's state
+//   checkpoints/           weights (safetensors) and, in latest.safetensors, the optimiser's state; where the
+//   experiment
+//                          has training.weight_average, the averaged weights in average.safetensors
 #ifndef GROUPPOSE_CONFIG_RUN_H_
 #define GROUPPOSE_CONFIG_RUN_H_
 
@@ -28,6 +30,7 @@ struct RunOptions {
   uint64_t seed = 0;
   std::string init;                      // safetensors to start from; replaces the pretraining of the experiment
   std::vector<std::string> init_ignore;  // names that contain one of these are not loaded
+  std::string init_backbone;             // safetensors with ImageNet weights of the backbone alone
   std::string resume;                    // "", "auto" (where the folder has a state) or a file
   int64_t stop_after = 0;                // training steps of this start; the state is saved for --resume; 0: all steps
   int threads = 0;                       // of one operator; 0: as many as there are cores
@@ -43,7 +46,8 @@ absl::Status RunPretraining(const experiments::Experiment& experiment, const Run
 // Pretraining where the experiment has one and `init` is empty, then training with evaluations.
 absl::Status RunTraining(const experiments::Experiment& experiment, const RunOptions& options);
 
-// Evaluates `checkpoint` on a split ("train", "val"; synthetic: "train", "tuning", "test"; "" takes the experiment's).
+// Evaluates `checkpoint`, and prints on stdout how its numbers differ from the published row that the experiment names,
+// on a split ("train", "val"; synthetic: "train", "tuning", "test"; "" takes the experiment's).
 absl::Status RunEvaluation(const experiments::Experiment& experiment, const std::string& checkpoint,
                            const std::string& split, const RunOptions& options);
 

@@ -117,10 +117,12 @@ absl::Status RunFolder::Log(const train::LogRecord& record) {
   return absl::OkStatus();
 }
 
-void RunFolder::AddEvaluation(const eval::Metrics& metrics, int64_t step, const std::string& split) {
+void RunFolder::AddEvaluation(const eval::Metrics& metrics, int64_t step, const std::string& split,
+                              const std::string& weights) {
   experiments::Metrics::Evaluation* evaluation = metrics_.add_evaluations();
   evaluation->set_step(step);
   evaluation->set_split(split);
+  if (!weights.empty()) evaluation->set_weights(weights);
   evaluation->set_images(metrics.num_images);
   for (size_t i = 0; i < metrics.names.size(); ++i) {
     experiments::Metrics::Value* value = evaluation->add_values();

@@ -33,7 +33,8 @@ class RunFolder {
   // A line of log.jsonl, on disk when this returns.
   absl::Status Log(const train::LogRecord& record);
 
-  void AddEvaluation(const eval::Metrics& metrics, int64_t step, const std::string& split);
+  // `weights`: "" for the trained ones, "average".
+  void AddEvaluation(const eval::Metrics& metrics, int64_t step, const std::string& split, const std::string& weights);
   absl::Status WriteMetrics();
   absl::Status WriteResults(const std::vector<eval::Detection>& detections);
   // The annotations that results.json is measured against, in COCO's format.

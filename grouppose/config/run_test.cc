@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <map>
 #include <string>
 
 #include "base/files.h"
@@ -11,6 +12,7 @@
 #include "experiments/experiment.h"
 #include "experiments/metrics.pb.h"
 #include "experiments/textproto.h"
+#include "grouppose/checkpoint/safetensors.h"
 #include "grouppose/testing/fixtures.h"
 
 namespace grouppose::config {
@@ -101,6 +103,43 @@ TEST(RunTrainingTest, SyntheticPeopleAreResizedAsTheExperimentSays) {
   EXPECT_NE(Content(smaller, "log.jsonl"), Content(drawn, "log.jsonl"));
   EXPECT_EQ(Content(evaluated, "log.jsonl"), Content(drawn, "log.jsonl"));
   EXPECT_NE(Content(evaluated, "results.json"), Content(drawn, "results.json"));
+}
+
+TEST(RunTrainingTest, KeepsAnAverageBesideTheWeights) {
+  // three steps an epoch: the average starts to lag in the second one
+  const Experiment experiment = Small({"training.weight_average={ decay: 0.5 first_epoch: 1 }"});
+  const RunOptions plain = OptionsFor("no_average"), whole = OptionsFor("average");
+  ASSERT_EQ(RunTraining(Small(), plain), absl::OkStatus());
+  ASSERT_EQ(RunTraining(experiment, whole), absl::OkStatus());
+  EXPECT_EQ(Content(whole, "log.jsonl"), Content(plain, "log.jsonl")) << "training does not see the average";
+  EXPECT_EQ(Content(whole, "results.json"), Content(plain, "results.json"));
+  EXPECT_EQ(Content(whole, "checkpoints/step00000006.safetensors"),
+            Content(plain, "checkpoints/step00000006.safetensors"));
+  EXPECT_NE(Content(whole, "checkpoints/average.safetensors"), Content(whole, "checkpoints/step00000006.safetensors"));
+  experiments::Metrics metrics;
+  ASSERT_EQ(experiments::ReadTextproto(whole.output + "/metrics.textproto", &metrics), absl::OkStatus());
+  ASSERT_EQ(metrics.evaluations_size(), 4);
+  EXPECT_EQ(metrics.evaluations(0).weights(), "average");
+  EXPECT_FALSE(metrics.evaluations(1).has_weights());
+  EXPECT_EQ(metrics.evaluations(2).step(), 6);
+
+  // stopped and resumed
+  RunOptions parts = OptionsFor("average_parts");
+  parts.stop_after = 4;
+  ASSERT_EQ(RunTraining(experiment, parts), absl::OkStatus());
+  parts.stop_after = 0;
+  parts.resume = "auto";
+  ASSERT_EQ(RunTraining(experiment, parts), absl::OkStatus());
+  for (const char* file : {"metrics.textproto", "checkpoints/average.safetensors", "checkpoints/latest.safetensors"}) {
+    EXPECT_EQ(Content(parts, file), Content(whole, file)) << file;
+  }
+  // either can be evaluated
+  for (const char* file : {"average", "latest"}) {
+    const RunOptions evaluation = OptionsFor(std::string("evaluate_") + file);
+    ASSERT_EQ(RunEvaluation(Small(), whole.output + "/checkpoints/" + file + ".safetensors", "", evaluation),
+              absl::OkStatus());
+    EXPECT_EQ(Content(evaluation, "results.json") == Content(whole, "results.json"), file == std::string("latest"));
+  }
 }
 
 TEST(RunTrainingTest, AnotherSeedIsAnotherRun) {
@@ -232,6 +271,49 @@ TEST(RunTrainingTest, StartsFromAPretrainingAsFromItsOwn) {
   ASSERT_EQ(RunTraining(Small(), from_file), absl::OkStatus());
   EXPECT_EQ(Content(alone, "metrics.textproto"), Content(from_file, "metrics.textproto"));
   EXPECT_EQ(Content(alone, "results.json"), Content(from_file, "results.json"));
+}
+
+// ImageNet's file: torchvision's names, a classifier, counters.
+TEST(RunTrainingTest, StartsFromWeightsOfTheBackbone) {
+  const std::vector<std::string> still = {"training.steps=1", "pretraining.heatmap.steps=0",
+                                          "pretraining.stage_one.steps=0", "training.schedule.warmup_steps=0",
+                                          "training.optimizer.backbone_learning_rate=0"};
+  const RunOptions source = OptionsFor("backbone_source");
+  ASSERT_EQ(RunTraining(Small(), source), absl::OkStatus());
+  const auto trained = checkpoint::ReadSafetensors(source.output + "/checkpoints/step00000006.safetensors");
+  ASSERT_TRUE(trained.ok()) << trained.status();
+  std::map<std::string, at::Tensor> imagenet;
+  const std::string prefix = "backbone.0.body.";
+  for (const auto& [name, tensor] : trained->tensors) {
+    if (name.rfind(prefix, 0) == 0) imagenet[name.substr(prefix.size())] = tensor;
+  }
+  ASSERT_GT(imagenet.size(), 5u);
+  const at::Tensor another = imagenet.at("conv1.weight");
+  imagenet["fc.weight"] = another;
+  imagenet["bn1.num_batches_tracked"] = another;
+  RunOptions options = OptionsFor("backbone_start");
+  options.init_backbone = ::testing::TempDir() + "/imagenet.safetensors";
+  ASSERT_TRUE(checkpoint::WriteSafetensors(options.init_backbone, imagenet, {}).ok());
+  ASSERT_EQ(RunTraining(Small(still), options), absl::OkStatus());
+  // weights of learning rate 0 stay
+  const auto started = checkpoint::ReadSafetensors(options.output + "/checkpoints/step00000001.safetensors");
+  ASSERT_TRUE(started.ok()) << started.status();
+  for (const auto& [name, tensor] : trained->tensors) {
+    if (name.rfind(prefix, 0) != 0) continue;
+    EXPECT_TRUE(started->tensors.at(name).equal(tensor)) << name;
+  }
+  EXPECT_THAT(Content(options, "provenance.textproto"), HasSubstr("initial_checkpoint_sha256"));
+
+  // nothing is passed over but the classifier
+  options.output = ::testing::TempDir() + "/backbone_refused";
+  imagenet["layer9.weight"] = another;
+  imagenet.erase("conv1.weight");
+  ASSERT_TRUE(checkpoint::WriteSafetensors(options.init_backbone, imagenet, {}).ok());
+  const absl::Status refused = RunTraining(Small(still), options);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("1 missing: body.conv1.weight"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("1 unexpected: body.layer9.weight"));
+  EXPECT_THAT(std::string(RunTraining(Small(), options).message()), HasSubstr("pretrains its backbone"));
+  EXPECT_FALSE(base::FileExists(options.output));
 }
 
 TEST(RunTrainingTest, RefusesWhatItCannotUseBeforeWritingAnything) {

@@ -40,9 +40,16 @@ GroupPose::GroupPose(const GroupPoseOptions& options) : options_(options) {
   pose.num_layers = 3;
   pose.zero_last = true;
   for (int64_t i = 0; i < transformer.decoder_layers; ++i) {
-    class_heads_->Append(std::make_unique<nn::Linear>(transformer.hidden_dim, transformer.num_classes,
-                                                      nn::UniformByFanIn(transformer.hidden_dim), ClassBiasInit()));
-    pose_heads_->Append(std::make_unique<nn::Mlp>(pose));
+    if (i > 0 && transformer.share_class_heads) {
+      class_heads_->AppendAgain(&(*class_heads_)[0]);
+    } else {
+      class_heads_->Append(MakeClassHead(transformer));
+    }
+    if (i > 0 && transformer.share_pose_heads) {
+      pose_heads_->AppendAgain(&(*pose_heads_)[0]);
+    } else {
+      pose_heads_->Append(std::make_unique<nn::Mlp>(pose));
+    }
   }
   backbone_ = Add("backbone.0", MakeBackbone(options.backbone));
   AddProjections();

@@ -95,8 +95,8 @@ TEST_P(ModelFixtures, OutputsEqualTheOfficialOnes) {
 INSTANTIATE_TEST_SUITE_P(Official, ModelFixtures,
                          ::testing::Values("model_r50_coco_small", "model_r50_coco_small_invalid",
                                            "model_r50_coco_single_odd", "model_r50_coco_full",
-                                           "model_r50_crowdpose_small", "model_swint_coco_small",
-                                           "model_swint_coco_full"));
+                                           "model_r50_crowdpose_small", "model_r50_crowdpose_full",
+                                           "model_swint_coco_small", "model_swint_coco_full"));
 
 class ModelStages : public ::testing::TestWithParam<const char*> {};
 

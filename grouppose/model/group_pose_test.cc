@@ -183,6 +183,55 @@ TEST(StageOne, PredictsTheIntermediatePosesAlone) {
   }
 }
 
+// One head under the names of all layers, and of the selection: as if every layer had a copy.
+TEST(SharedHeads, AreOneTensorUnderEveryName) {
+  const at::NoGradGuard no_grad;
+  GroupPoseOptions options = TinyOptions("GROUP");
+  GroupPose plain(options);
+  options.transformer.share_class_heads = options.transformer.share_pose_heads = true;
+  options.transformer.share_selection_class_head = true;
+  GroupPose sharing(options);
+  testing::FillByRecipe(sharing, 3);
+  std::map<std::string, at::Tensor> shared;
+  for (const nn::NamedTensor& named : sharing.StateDict()) shared[named.name] = named.tensor;
+  for (const char* copy : {"class_embed.1", "transformer.decoder.class_embed.0", "transformer.decoder.class_embed.1",
+                           "transformer.enc_out_class_embed"}) {
+    EXPECT_TRUE(shared.at(std::string(copy) + ".weight").is_same(shared.at("class_embed.0.weight"))) << copy;
+  }
+  EXPECT_TRUE(shared.at("pose_embed.1.layers.2.bias").is_same(shared.at("pose_embed.0.layers.2.bias")));
+  // the same names, so the plain model can hold the same weights
+  int64_t names = 0;
+  for (const nn::NamedTensor& named : plain.StateDict()) {
+    ASSERT_EQ(shared.count(named.name), 1u) << named.name;
+    at::Tensor(named.tensor).copy_(shared.at(named.name));
+    ++names;
+  }
+  EXPECT_EQ(names, static_cast<int64_t>(shared.size()));
+  EXPECT_LT(sharing.Parameters().size(), plain.Parameters().size());
+  const ModelOutputs expected = plain.Forward(Images(2), {}), outputs = sharing.Forward(Images(2), {});
+  EXPECT_TRUE(outputs.final.logits.equal(expected.final.logits));
+  EXPECT_TRUE(outputs.final.keypoints.equal(expected.final.keypoints));
+  EXPECT_TRUE(outputs.intermediate.logits.equal(expected.intermediate.logits));
+}
+
+TEST(ClassHeads, CanDoWithoutABias) {
+  const at::NoGradGuard no_grad;
+  GroupPoseOptions options = TinyOptions("GROUP");
+  GroupPose plain(options);
+  options.transformer.class_head_bias = false;
+  GroupPose without(options);
+  for (GroupPose* model : {&plain, &without}) testing::FillByRecipe(*model, 3);
+  std::set<std::string> names;
+  for (const nn::NamedTensor& named : without.StateDict()) names.insert(named.name);
+  for (const nn::NamedTensor& named : plain.StateDict()) {
+    const bool is_class_bias =
+        named.name.find("class_embed") != std::string::npos && named.name.find(".bias") != std::string::npos;
+    EXPECT_EQ(names.count(named.name), is_class_bias ? 0u : 1u) << named.name;
+    if (is_class_bias) at::Tensor(named.tensor).fill_(0);
+  }
+  EXPECT_TRUE(Near(without.Forward(Images(1), {}).final.logits, plain.Forward(Images(1), {}).final.logits, 1e-6));
+}
+
 // The tensors that two models share start alike, whatever else the models contain.
 TEST(Initialise, SharedNamesShareTheirValues) {
   GroupPose full(TinyOptions("FULL")), group(TinyOptions("GROUP"));

@@ -2,44 +2,17 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <map>
 #include <string>
-#include <vector>
 
-#include "base/files.h"
 #include "grouppose/model/group_pose.h"
 #include "grouppose/testing/fixtures.h"
-#include "simdjson.h"
+#include "grouppose/testing/official_names.h"
 
 namespace grouppose {
 namespace {
 
-using Shapes = std::map<std::string, std::vector<int64_t>>;
-
-// names_model_*.json: {name: {"shape": [...], "dtype": ...}}.
-Shapes OfficialShapes(const std::string& file) {
-  const auto text = base::ReadFile(testing::TestDataFolder() + "/fixtures/" + file);
-  EXPECT_TRUE(text.ok()) << text.status();
-  simdjson::dom::parser parser;
-  Shapes shapes;
-  // simdjson's iterators point into the object they come from, so every object has a name
-  const simdjson::dom::object tensors = parser.parse(*text).get_object().value();
-  for (const simdjson::dom::key_value_pair tensor : tensors) {
-    std::vector<int64_t>& shape = shapes[std::string(tensor.key)];
-    const simdjson::dom::array sizes = tensor.value["shape"].get_array().value();
-    for (const simdjson::dom::element size : sizes) shape.push_back(size.get_int64().value());
-  }
-  return shapes;
-}
-
-Shapes OurShapes(const nn::Module& module) {
-  Shapes shapes;
-  for (const nn::NamedTensor& named : module.StateDict()) {
-    const bool inserted = shapes.emplace(named.name, named.tensor.sizes().vec()).second;
-    EXPECT_TRUE(inserted) << named.name << " is there twice";
-  }
-  return shapes;
-}
+using testing::OfficialShapes;
+using testing::OurShapes;
 
 GroupPoseOptions Options(int64_t encoder_layers, int64_t decoder_layers, int64_t num_keypoints) {
   GroupPoseOptions options;

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "grouppose/nn/module.h"
 
@@ -13,10 +14,10 @@ namespace grouppose::nn {
 // torch's own start of a layer with `fan_in` inputs: U(-1/sqrt(fan_in), 1/sqrt(fan_in)), for the weight and the bias.
 Init UniformByFanIn(int64_t fan_in);
 
-// "weight" [out, in], "bias" [out].
+// "weight" [out, in], "bias" [out] where there is one.
 class Linear : public Module {
  public:
-  Linear(int64_t in, int64_t out, Init weight, Init bias);
+  Linear(int64_t in, int64_t out, Init weight, std::optional<Init> bias);
   Linear(int64_t in, int64_t out) : Linear(in, out, UniformByFanIn(in), UniformByFanIn(in)) {}
 
   // [..., in] -> [..., out]

@@ -20,6 +20,12 @@ class ModuleList : public Module {
     return modules_.back();
   }
 
+  // One of the row once more, under the next number: the same tensors.
+  void AppendAgain(M* module) {
+    AddAlias(std::to_string(modules_.size()), module);
+    modules_.push_back(module);
+  }
+
   int64_t size() const { return static_cast<int64_t>(modules_.size()); }
   M& operator[](int64_t i) const { return *modules_[i]; }
 

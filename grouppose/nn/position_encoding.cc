@@ -41,15 +41,18 @@ void CheckChannels(int64_t channels) {
 
 }  // namespace
 
-at::Tensor PixelPositionEncoding(const at::Tensor& padding_mask, int64_t channels, double temperature) {
+at::Tensor PixelPositionEncoding(const at::Tensor& padding_mask, int64_t channels,
+                                 const PositionTemperature& temperature) {
   CheckChannels(channels);
   GROUPPOSE_CHECK(padding_mask.dim() == 3, "the mask is [batch, height, width], got ", padding_mask.sizes());
   const at::Tensor inside = padding_mask.logical_not();
   at::Tensor y = inside.cumsum(1, at::kFloat), x = inside.cumsum(2, at::kFloat);
   y = y / (y.narrow(1, y.size(1) - 1, 1) + kLengthEpsilon) * kTwoPi;
   x = x / (x.narrow(2, x.size(2) - 1, 1) + kLengthEpsilon) * kTwoPi;
-  const at::Tensor wavelengths = Wavelengths(channels / 2, temperature, y);
-  return at::cat({SineAndCosine(y, wavelengths), SineAndCosine(x, wavelengths)}, -1).flatten(1, 2);
+  return at::cat({SineAndCosine(y, Wavelengths(channels / 2, temperature.height, y)),
+                  SineAndCosine(x, Wavelengths(channels / 2, temperature.width, x))},
+                 -1)
+      .flatten(1, 2);
 }
 
 at::Tensor PointPositionEncoding(const at::Tensor& points, int64_t channels) {

@@ -9,11 +9,18 @@
 
 namespace grouppose::nn {
 
+// Of each axis. The published model takes 20 for both: DETR's 10000 is for sentences of unknown length.
+struct PositionTemperature {
+  double height = 20;
+  double width = 20;
+};
+
 // The encoding of every pixel of a level: half of the channels for y, then half for x. Positions count the unpadded
 // pixels, from 1, and are normalised to (0, 2 pi]; the wavelengths are temperature^(2i / n), i = 0 ... n / 2 - 1, n =
 // channels / 2.
 //   padding_mask [batch, height, width] bool, true on padding -> [batch, height * width, channels], rows one by one.
-at::Tensor PixelPositionEncoding(const at::Tensor& padding_mask, int64_t channels, double temperature);
+at::Tensor PixelPositionEncoding(const at::Tensor& padding_mask, int64_t channels,
+                                 const PositionTemperature& temperature);
 
 // The encoding of points: half of the channels for y, then half for x; temperature 10000, one turn per unit.
 //   points [..., 2] (x, y) -> [..., channels]

@@ -16,7 +16,8 @@ TEST(PixelPositionEncoding, EqualsTheOfficialOne) {
   SKIP_WITHOUT_TEST_DATA();
   const testing::Fixture fixture("mod_position_encoding");
   const at::Tensor expected = fixture.Get("pos").flatten(2).transpose(1, 2);
-  EXPECT_TRUE(testing::Near(PixelPositionEncoding(fixture.Get("mask"), 256, 20), expected, fixture.Number("tol")));
+  EXPECT_TRUE(
+      testing::Near(PixelPositionEncoding(fixture.Get("mask"), 256, {20, 20}), expected, fixture.Number("tol")));
 }
 
 // The formula written out, for a hidden size and a temperature that are not the official ones.
@@ -24,7 +25,7 @@ TEST(PixelPositionEncoding, FollowsTheFormulaForOtherSizes) {
   constexpr int64_t kHeight = 3, kWidth = 5, kChannels = 12;
   constexpr double kTemperature = 7;
   const at::Tensor encoding =
-      PixelPositionEncoding(at::zeros({1, kHeight, kWidth}, at::kBool), kChannels, kTemperature);
+      PixelPositionEncoding(at::zeros({1, kHeight, kWidth}, at::kBool), kChannels, {kTemperature, kTemperature});
   ASSERT_EQ(encoding.sizes(), (at::IntArrayRef{1, kHeight * kWidth, kChannels}));
   for (int64_t row = 0; row < kHeight; ++row) {
     for (int64_t column = 0; column < kWidth; ++column) {
@@ -41,13 +42,21 @@ TEST(PixelPositionEncoding, FollowsTheFormulaForOtherSizes) {
   }
 }
 
+TEST(PixelPositionEncoding, EachAxisHasItsTemperature) {
+  const at::Tensor mask = at::zeros({1, 3, 5}, at::kBool);
+  const at::Tensor both = PixelPositionEncoding(mask, 16, {7, 30});
+  // y is the first half of the channels
+  EXPECT_TRUE(both.narrow(2, 0, 8).equal(PixelPositionEncoding(mask, 16, {7, 7}).narrow(2, 0, 8)));
+  EXPECT_TRUE(both.narrow(2, 8, 8).equal(PixelPositionEncoding(mask, 16, {30, 30}).narrow(2, 8, 8)));
+}
+
 TEST(PixelPositionEncoding, IsFiniteWhereAllIsPadding) {
-  const at::Tensor encoding = PixelPositionEncoding(at::full({1, 2, 2}, true, at::kBool), 8, 20);
+  const at::Tensor encoding = PixelPositionEncoding(at::full({1, 2, 2}, true, at::kBool), 8, {20, 20});
   EXPECT_TRUE(encoding.isfinite().all().item<bool>());
 }
 
 TEST(PixelPositionEncoding, RefusesChannelsThatDoNotDivide) {
-  EXPECT_THROW(PixelPositionEncoding(at::zeros({1, 2, 2}, at::kBool), 6, 20), base::CheckError);
+  EXPECT_THROW(PixelPositionEncoding(at::zeros({1, 2, 2}, at::kBool), 6, {20, 20}), base::CheckError);
 }
 
 TEST(PointPositionEncoding, EqualsTheOfficialOne) {

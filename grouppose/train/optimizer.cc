@@ -81,20 +81,55 @@ void Update(const AdamW::Group& group, const AdamWOptions& options, double learn
   std::optional<at::Tensor> divisor;
   if (clip_divisor > 1) divisor = at::scalar_tensor(clip_divisor, steps[0].options());
   at::_fused_adamw_(values, gradients, exp_avgs, exp_avg_sqs, /*max_exp_avg_sqs=*/{}, steps, learning_rate,
-                    options.beta1, options.beta2, options.weight_decay, options.eps, /*amsgrad=*/false,
+                    options.beta1, options.beta2, group.weight_decay, options.eps, /*amsgrad=*/false,
                     /*maximize=*/false, divisor);
+}
+
+std::vector<AdamW::Group> EmptyGroups(const AdamWOptions& options) {
+  const double rate = options.learning_rate, backbone = options.backbone_learning_rate, decay = options.weight_decay;
+  switch (options.groups) {
+    case ParameterGroups::kBackbone:
+      return {{"all but the backbone", rate, decay, {}}, {"backbone", backbone, decay, {}}};
+    case ParameterGroups::kBackboneAndOffsets:
+      return {{"all but the backbone and the sampling offsets", rate, decay, {}},
+              {"backbone", backbone, decay, {}},
+              {"sampling offsets", rate * options.offsets_factor, decay, {}}};
+    case ParameterGroups::kNormsAndBiasesApart:
+      return {{"all but the backbone, without norms and biases", rate, decay, {}},
+              {"norms and biases of the backbone", backbone, 0, {}},
+              {"backbone, without norms and biases", backbone, decay, {}},
+              {"norms and biases of all but the backbone", rate, 0, {}}};
+  }
+  GROUPPOSE_CHECK(false, "no groups ", static_cast<int>(options.groups));
+  return {};
+}
+
+bool Contains(const std::string& name, const char* part) { return name.find(part) != std::string::npos; }
+
+size_t GroupOf(const std::string& name, ParameterGroups groups) {
+  const bool norm_or_bias = Contains(name, "norm") || Contains(name, "bias");
+  switch (groups) {
+    case ParameterGroups::kBackbone:
+      return Contains(name, "backbone") ? 1 : 0;
+    case ParameterGroups::kBackboneAndOffsets:
+      if (Contains(name, "backbone.0")) return 1;
+      return Contains(name, "sampling_offsets") || Contains(name, "reference_points") ? 2 : 0;
+    case ParameterGroups::kNormsAndBiasesApart:
+      if (Contains(name, "backbone")) return norm_or_bias ? 1 : 2;
+      return norm_or_bias ? 3 : 0;
+  }
+  GROUPPOSE_CHECK(false, "no groups ", static_cast<int>(groups));
+  return 0;
 }
 
 }  // namespace
 
 AdamW::AdamW(const std::vector<nn::NamedTensor>& parameters, const AdamWOptions& options)
-    : options_(options), groups_(2) {
-  groups_[0].learning_rate = options.learning_rate;
-  groups_[1].learning_rate = options.backbone_learning_rate;
+    : options_(options), groups_(EmptyGroups(options)) {
   for (const nn::NamedTensor& named : parameters) {
     if (!named.tensor.requires_grad()) continue;
     GROUPPOSE_CHECK(named.tensor.is_non_overlapping_and_dense(), named.name, " has gaps in memory");
-    Group& group = groups_[named.name.find("backbone") != std::string::npos];
+    Group& group = groups_[GroupOf(named.name, options.groups)];
     const at::Tensor plain = named.tensor.detach();
     group.parameters.push_back({named.name, named.tensor, at::zeros_like(plain), at::zeros_like(plain),
                                 at::zeros({}, plain.options().dtype(at::kFloat))});

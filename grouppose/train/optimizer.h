@@ -1,4 +1,4 @@
-// AdamW with the two parameter groups of Group Pose, and clipping by the total gradient norm.
+// AdamW with the parameter groups of Group Pose, and clipping by the total gradient norm.
 //
 //   AdamW optimizer(model.Parameters(), options);
 //   for (...) {
@@ -7,8 +7,8 @@
 //     ASSIGN_OR_RETURN(double norm, optimizer.Step(LearningRateFactor(schedule, step, epoch)));
 //   }
 //
-// Loshchilov & Hutter 2019, "Decoupled weight decay regularization". Weight decay takes in every parameter, norms and
-// biases too, as the official training does.
+// Loshchilov & Hutter 2019, "Decoupled weight decay regularization". By default weight decay takes in every parameter,
+// norms and biases too, as the published training did.
 #ifndef GROUPPOSE_TRAIN_OPTIMIZER_H_
 #define GROUPPOSE_TRAIN_OPTIMIZER_H_
 
@@ -24,9 +24,21 @@
 
 namespace grouppose::train {
 
+// Which parameters have a learning rate or weight decay of their own; a parameter belongs where its name says. The
+// three forms of the official program.
+enum class ParameterGroups {
+  kBackbone,            // the rest; "backbone"
+  kBackboneAndOffsets,  // the rest; "backbone.0"; "sampling_offsets" or "reference_points", at a share of the rate
+  // the rest; of the backbone what contains "norm" or "bias", not decayed; the rest of the backbone; of all others what
+  // contains "norm" or "bias", not decayed
+  kNormsAndBiasesApart,
+};
+
 struct AdamWOptions {
+  ParameterGroups groups = ParameterGroups::kBackbone;
   double learning_rate = 1e-4;
   double backbone_learning_rate = 1e-5;  // of parameters with "backbone" in the name
+  double offsets_factor = 0.1;           // of the learning rate, for the third group of kBackboneAndOffsets
   double weight_decay = 1e-4;
   double clip_max_norm = 0.1;  // 0: gradients are not clipped
   double beta1 = 0.9;
@@ -43,7 +55,9 @@ class AdamW {
     at::Tensor step;                 // [] float32: updates so far
   };
   struct Group {
+    std::string name;  // for a reader: "backbone"
     double learning_rate = 0;
+    double weight_decay = 0;
     std::vector<Parameter> parameters;
   };
 
@@ -63,7 +77,7 @@ class AdamW {
   // Copies such a state. InvalidArgument, and nothing changed, where a name is missing or unknown or a shape differs.
   absl::Status LoadState(const std::map<std::string, at::Tensor>& state);
 
-  // The rest of the model, then the backbone.
+  // In the order that ParameterGroups says.
   const std::vector<Group>& groups() const { return groups_; }
 
  private:

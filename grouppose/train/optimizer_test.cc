@@ -2,10 +2,12 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/allclose.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/zeros_like.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -246,6 +248,70 @@ TEST(AdamWTest, TheNumberOfThreadsChangesNothing) {
   for (size_t i = 0; i < results[0].size(); ++i) {
     EXPECT_TRUE(at::equal(results[0][i].tensor, results[1][i].tensor)) << results[0][i].name;
   }
+}
+
+std::vector<nn::NamedTensor> NamedLikeTheModel() {
+  return {Parameter("backbone.0.patch_embed.proj.weight", {2}),
+          Parameter("backbone.0.norm1.weight", {2}),
+          Parameter("backbone.0.relative_position_bias_table", {2}),
+          Parameter("transformer.encoder.layers.0.self_attn.sampling_offsets.weight", {2}),
+          Parameter("transformer.encoder.layers.0.self_attn.sampling_offsets.bias", {2}),
+          Parameter("transformer.encoder.layers.0.linear1.weight", {2}),
+          Parameter("transformer.enc_output_norm.weight", {2})};
+}
+
+struct Expected {
+  double learning_rate, weight_decay;
+  std::vector<std::string> last_names;  // the end of every parameter's name
+};
+
+void ExpectGroups(ParameterGroups groups, const std::vector<Expected>& expected) {
+  AdamWOptions options;
+  options.groups = groups;
+  options.learning_rate = 0.5, options.backbone_learning_rate = 0.25, options.offsets_factor = 0.125;
+  options.weight_decay = 0.1;
+  const AdamW optimizer(NamedLikeTheModel(), options);
+  ASSERT_EQ(optimizer.groups().size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const AdamW::Group& group = optimizer.groups()[i];
+    SCOPED_TRACE(group.name);
+    EXPECT_EQ(group.learning_rate, expected[i].learning_rate);
+    EXPECT_EQ(group.weight_decay, expected[i].weight_decay);
+    ASSERT_EQ(group.parameters.size(), expected[i].last_names.size());
+    for (size_t j = 0; j < group.parameters.size(); ++j) {
+      EXPECT_THAT(group.parameters[j].name, ::testing::EndsWith(expected[i].last_names[j]));
+    }
+  }
+}
+
+TEST(ParameterGroupsTest, AreThoseOfTheOfficialProgram) {
+  ExpectGroups(ParameterGroups::kBackbone,
+               {{0.5, 0.1, {"offsets.weight", "offsets.bias", "linear1.weight", "output_norm.weight"}},
+                {0.25, 0.1, {"proj.weight", "norm1.weight", "bias_table"}}});
+  ExpectGroups(ParameterGroups::kBackboneAndOffsets, {{0.5, 0.1, {"linear1.weight", "output_norm.weight"}},
+                                                      {0.25, 0.1, {"proj.weight", "norm1.weight", "bias_table"}},
+                                                      {0.0625, 0.1, {"offsets.weight", "offsets.bias"}}});
+  ExpectGroups(ParameterGroups::kNormsAndBiasesApart, {{0.5, 0.1, {"offsets.weight", "linear1.weight"}},
+                                                       {0.25, 0, {"norm1.weight", "bias_table"}},
+                                                       {0.25, 0.1, {"proj.weight"}},
+                                                       {0.5, 0, {"offsets.bias", "output_norm.weight"}}});
+}
+
+TEST(ParameterGroupsTest, NormsAndBiasesAreNotDecayed) {
+  AdamWOptions options;
+  options.groups = ParameterGroups::kNormsAndBiasesApart;
+  options.learning_rate = 0.5, options.weight_decay = 0.1;
+  const std::vector<nn::NamedTensor> model = {Parameter("linear.weight", {2}), Parameter("linear.bias", {2})};
+  std::vector<at::Tensor> before;
+  for (const nn::NamedTensor& named : model) {
+    before.push_back(named.tensor.detach().clone());
+    // without a gradient of its own only decay moves a weight
+    named.tensor.mutable_grad() = at::zeros_like(named.tensor.detach());
+  }
+  AdamW optimizer(model, options);
+  ASSERT_TRUE(optimizer.Step(1).ok());
+  EXPECT_TRUE(at::allclose(model[0].tensor.detach(), before[0] * (1 - 0.5 * 0.1)));
+  EXPECT_TRUE(model[1].tensor.detach().equal(before[1]));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "grouppose/model/group_pose.h"
 #include "grouppose/testing/fixtures.h"
 #include "grouppose/train/optimizer.h"
+#include "grouppose/train/weight_average.h"
 
 namespace grouppose::train {
 namespace {
@@ -141,6 +142,7 @@ TEST(AdamWFixtureTest, FiveStepsEqualTheOfficialOnes) {
   testing::FillByRecipe(model, static_cast<uint64_t>(fixture.Number("seed")));
   const TrainingBatch batch = BatchOf(fixture);
   AdamW optimizer(model.Parameters(), OptimizerOptions(fixture));
+  WeightAverage slow(model.Parameters(), 0.9997), fast(model.Parameters(), 0.9);
   const std::vector<double> groups = fixture.Numbers("groups");
   EXPECT_EQ(optimizer.groups()[0].parameters.size(), groups[0]);
   EXPECT_EQ(optimizer.groups()[1].parameters.size(), groups[1]);
@@ -157,6 +159,8 @@ TEST(AdamWFixtureTest, FiveStepsEqualTheOfficialOnes) {
     losses->total.backward();
     const auto norm = optimizer.Step(1);
     ASSERT_TRUE(norm.ok()) << norm.status();
+    slow.Update();
+    fast.Update();
     // no tolerance is stored for it; that of the losses, which move in the same way
     ExpectRelative(*norm, norms[step], 2e-3, "gradient norm");
   }
@@ -180,6 +184,18 @@ TEST(AdamWFixtureTest, FiveStepsEqualTheOfficialOnes) {
     ++compared;
   }
   EXPECT_EQ(compared, 8);
+  // the official average takes its heads, which have two names, twice a step: not those
+  const std::map<std::string, WeightAverage*> averages = {{"ema5_decay0.9997.", &slow}, {"ema5_decay0.9.", &fast}};
+  for (const auto& [prefix, average] : averages) {
+    int64_t averaged = 0;
+    for (const auto& [name, expected] : fixture.tensors()) {
+      if (name.rfind(prefix, 0) != 0 || name.find("decoder.") != std::string::npos) continue;
+      SCOPED_TRACE(name);
+      EXPECT_TRUE(Near(average->State().at(name.substr(prefix.size())), expected, 1e-4));
+      ++averaged;
+    }
+    EXPECT_EQ(averaged, 5) << prefix;
+  }
 }
 
 }  // namespace

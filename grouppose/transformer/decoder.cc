@@ -41,8 +41,8 @@ DecoderLayer::DecoderLayer(const TransformerOptions& options)
           Add("cross_attn", std::make_unique<DeformableAttention>(DeformableAttentionOptions{
                                 options.hidden_dim, options.num_heads, options.num_levels, options.decoder_points}))),
       norm1_(Add("norm1", std::make_unique<nn::LayerNorm>(options.hidden_dim))),
-      feed_forward_(
-          Add("", std::make_unique<FeedForward>(options.hidden_dim, options.feedforward_dim, options.dropout))) {}
+      feed_forward_(Add("", std::make_unique<FeedForward>(options.hidden_dim, options.feedforward_dim, options.dropout,
+                                                          options.activation))) {}
 
 at::Tensor DecoderLayer::Forward(const at::Tensor& tokens, const at::Tensor& position,
                                  const at::Tensor& reference_points, const at::Tensor& memory,

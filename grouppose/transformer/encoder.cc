@@ -14,8 +14,8 @@ EncoderLayer::EncoderLayer(const TransformerOptions& options)
           Add("self_attn", std::make_unique<DeformableAttention>(DeformableAttentionOptions{
                                options.hidden_dim, options.num_heads, options.num_levels, options.encoder_points}))),
       norm1_(Add("norm1", std::make_unique<nn::LayerNorm>(options.hidden_dim))),
-      feed_forward_(
-          Add("", std::make_unique<FeedForward>(options.hidden_dim, options.feedforward_dim, options.dropout))) {}
+      feed_forward_(Add("", std::make_unique<FeedForward>(options.hidden_dim, options.feedforward_dim, options.dropout,
+                                                          options.activation))) {}
 
 at::Tensor EncoderLayer::Forward(const at::Tensor& memory, const at::Tensor& position,
                                  const at::Tensor& reference_points, const at::Tensor& spatial_shapes,

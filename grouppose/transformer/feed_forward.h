@@ -9,20 +9,22 @@
 #include "grouppose/nn/linear.h"
 #include "grouppose/nn/module.h"
 #include "grouppose/nn/normalisation.h"
+#include "grouppose/transformer/options.h"
 
 namespace grouppose {
 
-// norm2(x + linear2(relu(linear1(x)))), with dropout behind the ReLU and in front of the residual. Parameters
-// "linear1.*", "linear2.*", "norm2.*".
+// norm2(x + linear2(activation(linear1(x)))), with dropout behind the activation and in front of the residual.
+// Parameters "linear1.*", "linear2.*", "norm2.*".
 class FeedForward : public nn::Module {
  public:
-  FeedForward(int64_t hidden_dim, int64_t feedforward_dim, double dropout);
+  FeedForward(int64_t hidden_dim, int64_t feedforward_dim, double dropout, Activation activation);
 
   // [..., hidden] -> the same shape
   at::Tensor Forward(const at::Tensor& input) const;
 
  private:
   double dropout_;
+  Activation activation_;
   nn::Linear* linear1_;
   nn::Linear* linear2_;
   nn::LayerNorm* norm2_;

@@ -46,7 +46,7 @@ at::Tensor FlattenMasks(const std::vector<at::Tensor>& masks) {
 }
 
 at::Tensor Positions(const LevelSizes& sizes, const std::vector<at::Tensor>& masks, int64_t hidden_dim,
-                     double temperature, const at::TensorOptions& options) {
+                     const nn::PositionTemperature& temperature, const at::TensorOptions& options) {
   std::vector<at::Tensor> positions;
   for (size_t level = 0; level < sizes.size(); ++level) {
     const at::Tensor mask = masks.empty()
@@ -115,7 +115,7 @@ Proposals EncoderProposals(const LevelSizes& sizes, const std::vector<at::Tensor
 }
 
 LevelGeometry MakeLevelGeometry(const LevelSizes& sizes, const std::vector<at::Tensor>& masks, int64_t hidden_dim,
-                                double position_temperature, const at::TensorOptions& options) {
+                                const nn::PositionTemperature& position_temperature, const at::TensorOptions& options) {
   GROUPPOSE_CHECK(masks.empty() || masks.size() == sizes.size(), masks.size(), " masks for ", sizes.size(), " levels");
   const at::NoGradGuard no_grad;
   LevelGeometry geometry;

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "grouppose/nn/position_encoding.h"
+
 namespace grouppose {
 
 // (height, width) of each level, finest first.
@@ -40,7 +42,7 @@ struct LevelGeometry {
 // `masks`: one [batch, height, width] bool a level, true on padding; empty where nothing is padded. `hidden_dim` and
 // `position_temperature` are those of TransformerOptions.
 LevelGeometry MakeLevelGeometry(const LevelSizes& sizes, const std::vector<at::Tensor>& masks, int64_t hidden_dim,
-                                double position_temperature, const at::TensorOptions& options);
+                                const nn::PositionTemperature& position_temperature, const at::TensorOptions& options);
 
 // The pieces, for tests. `ratios` may be undefined.
 at::Tensor ValidRatios(const std::vector<at::Tensor>& masks);

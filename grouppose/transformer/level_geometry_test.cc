@@ -60,8 +60,8 @@ TEST(LevelGeometry, WithoutPaddingIsTheSpecialCase) {
   const LevelSizes sizes = {{5, 7}, {3, 4}, {1, 1}};
   std::vector<at::Tensor> masks;
   for (const auto& [height, width] : sizes) masks.push_back(at::zeros({2, height, width}, at::kBool));
-  const LevelGeometry plain = MakeLevelGeometry(sizes, {}, 8, 20, at::kFloat);
-  const LevelGeometry masked = MakeLevelGeometry(sizes, masks, 8, 20, at::kFloat);
+  const LevelGeometry plain = MakeLevelGeometry(sizes, {}, 8, {20, 20}, at::kFloat);
+  const LevelGeometry masked = MakeLevelGeometry(sizes, masks, 8, {20, 20}, at::kFloat);
   EXPECT_TRUE(plain.positions.expand_as(masked.positions).equal(masked.positions));
   EXPECT_TRUE(Near(plain.reference_points.expand_as(masked.reference_points).contiguous(), masked.reference_points, 0));
   EXPECT_TRUE(plain.proposals.logits.expand_as(masked.proposals.logits).equal(masked.proposals.logits));

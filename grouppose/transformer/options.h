@@ -5,11 +5,16 @@
 #include <cstdint>
 #include <string>
 
+#include "grouppose/nn/position_encoding.h"
+
 namespace grouppose {
 
 // What an instance token starts from. In the published model all N of them are one shared embedding; the control adds
 // the detached memory that was selected for the instance, as the keypoint tokens have it.
 enum class InstanceQuery { kEmbedding, kEmbeddingPlusMemory };
+
+// Between the two layers of a feed-forward block.
+enum class Activation { kRelu, kGelu, kSelu };
 
 struct TransformerOptions {
   int64_t hidden_dim = 256;
@@ -22,12 +27,16 @@ struct TransformerOptions {
   double dropout = 0;
   int64_t encoder_points = 4;  // sampled per head and level
   int64_t decoder_points = 4;
-  int64_t num_queries = 100;   // N, instances
-  int64_t num_keypoints = 17;  // K
-  int64_t num_classes = 2;     // a person is class 1
-  // Of the sine encoding of pixels. DETR's 10000 is for sentences of unknown length; Group Pose takes 20 for positions
-  // on a normalised axis.
-  double position_temperature = 20;
+  int64_t num_queries = 100;                     // N, instances
+  int64_t num_keypoints = 17;                    // K
+  int64_t num_classes = 2;                       // a person is class 1
+  nn::PositionTemperature position_temperature;  // of the sine encoding of pixels
+  Activation activation = Activation::kRelu;     // of every feed-forward block
+  bool share_class_heads = false;                // one class head for all decoder layers
+  bool share_pose_heads = false;                 // one pose head for all decoder layers
+  // The selection of queries scores with the class head of the decoder layers, which they share then.
+  bool share_selection_class_head = false;
+  bool class_head_bias = true;
   std::string attention_scheme = "GROUP";
   InstanceQuery instance_query = InstanceQuery::kEmbedding;
 };

@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include "base/check.h"
 
@@ -28,20 +29,26 @@ at::Tensor ZeroInvalid(const at::Tensor& memory, const LevelGeometry& geometry) 
 
 }  // namespace
 
-nn::Init ClassBiasInit() {
+std::unique_ptr<nn::Linear> MakeClassHead(const TransformerOptions& options) {
   constexpr double kPrior = 0.01;
-  return nn::Init::Constant(-std::log((1 - kPrior) / kPrior));
+  std::optional<nn::Init> bias;
+  if (options.class_head_bias) bias = nn::Init::Constant(-std::log((1 - kPrior) / kPrior));
+  return std::make_unique<nn::Linear>(options.hidden_dim, options.num_classes, nn::UniformByFanIn(options.hidden_dim),
+                                      bias);
 }
 
-QuerySelection::QuerySelection(const TransformerOptions& options)
+QuerySelection::QuerySelection(const TransformerOptions& options, nn::Linear* class_head)
     : options_(options),
       enc_output_(Add("enc_output",
                       std::make_unique<nn::Linear>(options.hidden_dim, options.hidden_dim, nn::Init::XavierUniform(),
                                                    nn::UniformByFanIn(options.hidden_dim)))),
       enc_output_norm_(Add("enc_output_norm", std::make_unique<nn::LayerNorm>(options.hidden_dim))),
-      enc_out_class_embed_(Add("enc_out_class_embed",
-                               std::make_unique<nn::Linear>(options.hidden_dim, options.num_classes,
-                                                            nn::UniformByFanIn(options.hidden_dim), ClassBiasInit()))) {
+      enc_out_class_embed_(class_head) {
+  if (class_head == nullptr) {
+    enc_out_class_embed_ = Add("enc_out_class_embed", MakeClassHead(options));
+  } else {
+    AddAlias("enc_out_class_embed", class_head);
+  }
   nn::MlpOptions pose;
   pose.in = options.hidden_dim;
   pose.hidden = 2 * options.hidden_dim;

@@ -4,6 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
+
 #include "grouppose/nn/linear.h"
 #include "grouppose/nn/mlp.h"
 #include "grouppose/nn/module.h"
@@ -24,7 +26,8 @@ struct SelectedQueries {
 // Parameters "enc_output.*", "enc_output_norm.*", "enc_out_class_embed.*", "enc_pose_embed.*".
 class QuerySelection : public nn::Module {
  public:
-  explicit QuerySelection(const TransformerOptions& options);
+  // `class_head`: that of the decoder, where the two are one; null: a head of its own.
+  QuerySelection(const TransformerOptions& options, nn::Linear* class_head);
 
   // The official code runs the pose head on every token and keeps N of the results; here it runs on the N selected
   // tokens. Invalid tokens count as zero memory, can be selected, and then lie at coordinate 1 exactly.
@@ -44,8 +47,9 @@ class QuerySelection : public nn::Module {
   nn::Mlp* enc_pose_embed_;
 };
 
-// The start of a classifier whose sigmoid says 0.01 for every class (Lin et al. 2017, "Focal loss", section 4.1).
-nn::Init ClassBiasInit();
+// A classifier of tokens. Its bias, where the options have one, starts where the sigmoid says 0.01 for every class (Lin
+// et al. 2017, "Focal loss", section 4.1).
+std::unique_ptr<nn::Linear> MakeClassHead(const TransformerOptions& options);
 
 }  // namespace grouppose
 

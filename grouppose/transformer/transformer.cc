@@ -11,7 +11,9 @@ Transformer::Transformer(const TransformerOptions& options, ClassHeads* class_he
     : options_(options),
       level_embed_(AddParameter("level_embed", {options.num_levels, options.hidden_dim}, nn::Init::Normal(1))) {
   encoder_ = Add("encoder", std::make_unique<Encoder>(options));
-  selection_ = Add("", std::make_unique<QuerySelection>(options));
+  // without a decoder there is no head to share
+  nn::Linear* shared = options.share_selection_class_head && options.decoder_layers > 0 ? &(*class_heads)[0] : nullptr;
+  selection_ = Add("", std::make_unique<QuerySelection>(options, shared));
   if (options.decoder_layers == 0) return;
   GROUPPOSE_CHECK(class_heads != nullptr && pose_heads != nullptr, "a decoder needs heads");
   keypoint_embedding_ =

@@ -120,12 +120,12 @@ TEST(Transformer, InstanceTokensCanCarryTheSelectedMemory) {
 TEST(Transformer, TheTemperatureReachesThePositions) {
   const at::NoGradGuard no_grad;
   TransformerOptions options = TinyOptions();
-  options.position_temperature = 7;
+  options.position_temperature = {7, 9};
   WithHeads model(options);
   testing::FillByRecipe(*model.transformer, 2, "transformer.");
   const at::Tensor masks[] = {at::zeros({2, 5, 4}, at::kBool), at::zeros({2, 3, 2}, at::kBool)};
-  const at::Tensor expected = at::cat({nn::PixelPositionEncoding(masks[0].narrow(0, 0, 1), 16, 7),
-                                       nn::PixelPositionEncoding(masks[1].narrow(0, 0, 1), 16, 7)},
+  const at::Tensor expected = at::cat({nn::PixelPositionEncoding(masks[0].narrow(0, 0, 1), 16, {7, 9}),
+                                       nn::PixelPositionEncoding(masks[1].narrow(0, 0, 1), 16, {7, 9})},
                                       1);
   // with and without masks
   EXPECT_TRUE(model.transformer->Encode(TinyLevels(16), {}).geometry->positions.equal(expected));

@@ -1,0 +1,222 @@
+#include "grouppose/config/run_parts.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/files.h"
+#include "base/status.h"
+#include "experiments/experiment.h"
+#include "grouppose/attention/scheme.h"
+#include "grouppose/checkpoint/load.h"
+#include "grouppose/config/pretraining.h"
+
+namespace grouppose::config {
+namespace {
+
+using experiments::Experiment;
+
+// Of tensors in a state that are no weights.
+constexpr char kOptimizerPrefix[] = "optimizer.", kAveragePrefix[] = "average.";
+
+// Of an ImageNet checkpoint: the classifier and the norm in front of it, counters of batch norms that are frozen here,
+// and masks that follow from the size of the image.
+bool BelongsToImageNet(const std::string& name) {
+  for (const char* prefix : {"fc.", "head.", "norm."}) {
+    if (absl::StartsWith(name, prefix)) return true;
+  }
+  return absl::EndsWith(name, ".num_batches_tracked") || absl::EndsWith(name, ".attn_mask");
+}
+
+// "norm1.weight" of a Swin, but not "layers.0.blocks.0.norm1.weight".
+bool IsOutputNorm(const std::string& name) { return absl::StartsWith(name, "norm"); }
+
+}  // namespace
+
+absl::Status CheckScheme(const GroupPoseOptions& options) {
+  if (options.transformer.decoder_layers == 0) return absl::OkStatus();
+  const auto scheme = FindAttentionScheme(options.transformer.attention_scheme);
+  if (scheme.ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("model.self_attention: ", std::string(scheme.status().message())));
+}
+
+void CountParameters(const GroupPose& model, experiments::Metrics* metrics) {
+  int64_t trainable = 0, decoder = 0;
+  for (const nn::NamedTensor& named : model.Parameters()) {
+    if (!named.tensor.requires_grad()) continue;
+    trainable += named.tensor.numel();
+    if (absl::StartsWith(named.name, "transformer.decoder.layers.")) decoder += named.tensor.numel();
+  }
+  metrics->set_trainable_parameters(trainable);
+  metrics->set_decoder_parameters(decoder);
+  const TransformerOptions& options = model.options().transformer;
+  if (options.decoder_layers == 0) return;
+  // one block of the scheme, as every decoder layer has it
+  const auto factory = FindAttentionScheme(options.attention_scheme);
+  const auto scheme = (*factory)({options.hidden_dim, options.num_heads, options.dropout});
+  int64_t attention = 0;
+  for (const nn::NamedTensor& named : scheme->Parameters()) attention += named.tensor.numel();
+  metrics->set_attention_parameters(attention * options.decoder_layers);
+  metrics->set_attention_pairs(scheme->AttentionPairs(options.num_queries, options.num_keypoints) *
+                               options.decoder_layers);
+}
+
+Weights WeightsOf(const GroupPose& model) {
+  std::map<std::string, at::Tensor> tensors;
+  for (const nn::NamedTensor& named : model.StateDict()) tensors[named.name] = named.tensor.detach();
+  return tensors;
+}
+
+absl::StatusOr<Weights> ReadWeights(const std::string& path) {
+  ASSIGN_OR_RETURN(checkpoint::TensorFile file, checkpoint::ReadSafetensors(path));
+  std::map<std::string, at::Tensor> weights;
+  for (auto& [name, tensor] : file.tensors) {
+    if (absl::StartsWith(name, kOptimizerPrefix) || absl::StartsWith(name, kAveragePrefix)) continue;
+    weights[name] = std::move(tensor);
+  }
+  return weights;
+}
+
+absl::Status LoadCheckpoint(const std::string& path, GroupPose* model) {
+  ASSIGN_OR_RETURN(const Weights weights, ReadWeights(path));
+  checkpoint::LoadOptions load;
+  load.source = path;
+  return checkpoint::LoadIntoModule(weights, *model, load);
+}
+
+absl::Status LoadInitial(const RunOptions& options, GroupPose* model) {
+  ASSIGN_OR_RETURN(const Weights weights, ReadWeights(options.init));
+  const bool has_decoder = std::any_of(weights.begin(), weights.end(), [](const auto& entry) {
+    return absl::StartsWith(entry.first, "transformer.decoder.");
+  });
+  if (!has_decoder && options.init_ignore.empty()) return LoadPretrained(weights, options.init, model);
+  checkpoint::LoadOptions load;
+  load.source = options.init;
+  load.ignored = options.init_ignore;
+  return checkpoint::LoadIntoModule(weights, *model, load);
+}
+
+absl::Status LoadBackbone(const RunOptions& options, GroupPose* model) {
+  const std::string& path = options.init_backbone;
+  ASSIGN_OR_RETURN(const Weights given, ReadWeights(path));
+  const std::vector<nn::NamedTensor> own = model->backbone().StateDict();
+  // torchvision's names stand below "body." here
+  const std::string body = absl::StartsWith(own.front().name, "body.") ? "body." : "";
+  Weights weights;
+  for (const auto& [name, tensor] : given) {
+    const std::string local = std::string(absl::StripPrefix(absl::StripPrefix(name, "backbone.0."), "body."));
+    if (!BelongsToImageNet(local)) weights[body + local] = tensor;
+  }
+  for (const nn::NamedTensor& named : own) {
+    // integer tables follow from the architecture
+    const bool may_be_missing = IsOutputNorm(named.name) || !at::isFloatingType(named.tensor.scalar_type());
+    const auto found = weights.find(named.name);
+    if (found == weights.end() && may_be_missing) weights[named.name] = named.tensor;
+  }
+  checkpoint::LoadOptions load;
+  load.source = path;
+  return checkpoint::LoadIntoModule(weights, model->backbone(), load);
+}
+
+absl::StatusOr<std::string> LoadStart(const Experiment& experiment, const RunOptions& options, GroupPose* model) {
+  if (!options.init.empty() && !options.init_backbone.empty()) {
+    return absl::InvalidArgumentError("--init and --init_backbone: expected one of the two");
+  }
+  if (!options.init_backbone.empty() && HasPretraining(experiment)) {
+    return absl::InvalidArgumentError(absl::StrCat("--init_backbone: ", experiment.name(),
+                                                   " pretrains its backbone; expected pretraining.heatmap.steps "
+                                                   "and pretraining.stage_one.steps to be 0"));
+  }
+  if (!options.init_backbone.empty()) {
+    RETURN_IF_ERROR(LoadBackbone(options, model));
+    return base::Sha256OfFile(options.init_backbone);
+  }
+  if (options.init.empty()) return "";
+  RETURN_IF_ERROR(LoadInitial(options, model));
+  return base::Sha256OfFile(options.init);
+}
+
+std::map<std::string, std::string> IdentityOf(const Experiment& experiment, const RunOptions& options) {
+  return {{"experiment", experiments::ResolvedText(experiment)}, {"seed", absl::StrCat(options.seed)}};
+}
+
+absl::StatusOr<std::optional<ResumePoint>> FindResumePoint(const Experiment& experiment, const RunOptions& options) {
+  if (options.resume.empty()) return std::optional<ResumePoint>();
+  ResumePoint point;
+  point.path = options.resume == "auto" ? base::JoinPath(options.output, kStateFile) : options.resume;
+  if (options.resume == "auto" && !base::FileExists(point.path)) return std::optional<ResumePoint>();
+  ASSIGN_OR_RETURN(point.file, checkpoint::ReadSafetensors(point.path));
+  const std::string& step = point.file.metadata["training_step"];
+  if (!absl::SimpleAtoi(step, &point.step)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(point.path, ": metadata 'training_step' is '", step, "'; expected a state that training saved"));
+  }
+  // resolved anew: fields that this program has and the one that saved it had not take their defaults
+  const absl::StatusOr<Experiment> saved =
+      experiments::ParseExperiment(point.file.metadata["experiment"], absl::StrCat("experiment in ", point.path));
+  if (!saved.ok() || experiments::ResolvedText(*saved) != experiments::ResolvedText(experiment)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        point.path, ": was saved by another experiment than ", experiment.name(), " as it is now; compare ",
+        base::JoinPath(options.output, "experiment.textproto"), " or start a new --output"));
+  }
+  if (point.file.metadata["seed"] != absl::StrCat(options.seed)) {
+    return absl::InvalidArgumentError(absl::StrCat(point.path, ": was saved with --seed=", point.file.metadata["seed"],
+                                                   ", this run has --seed=", options.seed));
+  }
+  return std::optional<ResumePoint>(std::move(point));
+}
+
+absl::Status CheckNoRunIsLost(const RunOptions& options) {
+  const std::string state = base::JoinPath(options.output, kStateFile);
+  if (options.cell || !options.resume.empty() || !base::FileExists(state)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(state, ": a training is there; expected --resume=auto to go on with it, or another --output"));
+}
+
+absl::Status CheckNoTrainingIsThere(const RunOptions& options) {
+  if (!base::FileExists(base::JoinPath(options.output, "log.jsonl"))) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(options.output,
+                   ": is the folder of a training, whose metrics and results would be overwritten; "
+                   "expected another --output, such as ",
+                   base::JoinPath(options.output, "evaluation")));
+}
+
+absl::Status SaveState(const Experiment& experiment, const RunOptions& options, const GroupPose& model,
+                       const train::AdamW& optimizer, const std::optional<train::WeightAverage>& average, int64_t step,
+                       const std::string& initial_sha256, const std::string& path) {
+  std::map<std::string, at::Tensor> tensors = WeightsOf(model);
+  for (const auto& [name, tensor] : optimizer.State()) tensors[kOptimizerPrefix + name] = tensor;
+  if (average.has_value()) {
+    for (const auto& [name, tensor] : average->State()) tensors[kAveragePrefix + name] = tensor;
+  }
+  std::map<std::string, std::string> metadata = IdentityOf(experiment, options);
+  metadata["training_step"] = absl::StrCat(step);
+  if (!initial_sha256.empty()) metadata[kInitialSha256] = initial_sha256;
+  return checkpoint::WriteSafetensors(path, tensors, metadata);
+}
+
+absl::Status RestoreState(const ResumePoint& point, const GroupPose& model, train::AdamW* optimizer,
+                          std::optional<train::WeightAverage>* average) {
+  std::map<std::string, at::Tensor> weights, state, averages;
+  for (const auto& [name, tensor] : point.file.tensors) {
+    if (absl::StartsWith(name, kOptimizerPrefix)) {
+      state[name.substr(sizeof(kOptimizerPrefix) - 1)] = tensor;
+    } else if (absl::StartsWith(name, kAveragePrefix)) {
+      averages[name.substr(sizeof(kAveragePrefix) - 1)] = tensor;
+    } else {
+      weights[name] = tensor;
+    }
+  }
+  checkpoint::LoadOptions load;
+  load.source = point.path;
+  RETURN_IF_ERROR(checkpoint::LoadIntoModule(weights, model, load));
+  if (average->has_value()) RETURN_IF_ERROR((*average)->LoadState(averages));
+  return optimizer->LoadState(state);
+}
+
+}  // namespace grouppose::config
