@@ -149,8 +149,10 @@ void WriteResults(const Study& study, const Comparisons& comparisons, HtmlWriter
                     " at the seeds that both have, with its 95 % interval. At one seed, variants share pretraining, "
                     "order, augmentation and the initial values of what they have in common.")},
       {"95 % interval",
-       "Of the mean difference, by Student's t over the paired seeds (so many where not all): noise of training. It "
-       "takes differences to be about normal, which a few seeds cannot show."},
+       "Of the mean difference, by Student's t over the paired seeds: noise of training. It takes differences to be "
+       "about "
+       "normal, which a few seeds cannot show. A number in brackets counts the pairs where not all seeds have a "
+       "partner."},
       {"p (Holm)", "Of the paired t-test, adjusted by Holm's method for all variants compared here."},
       {"verdict", "Better or worse where the interval leaves out zero, else inconclusive; n/a below three seeds."},
       {"in attention", "Parameters of the decoder's self-attention, all layers."},
