@@ -80,6 +80,7 @@ void WritePanels(const Study& study, const LinePlot& plot, CurveOf curve_of, boo
   for (size_t panel = 0; panel < panels; ++panel) {
     LinePlot part = plot;
     if (panels > 1) absl::StrAppend(&part.title, " (", panel + 1, " of ", panels, ")");
+    part.x_low = 0;  // where training starts
     if (band) part.band = "lowest to highest seed";
     if (range.low <= range.high) {
       part.y_low = range.low;

@@ -320,6 +320,7 @@ void WriteLinePlot(const LinePlot& plot, HtmlWriter* html) {
                     "series ", series.name, " has lists of different lengths");
     for (const double value : series.x) x_range.Include(value);
   }
+  if (plot.x_low.has_value()) x_range.Include(*plot.x_low);
   const Range y_range = YRange(plot);
   BeginFigure(html, plot.title, kHeight);
   if (y_range.empty()) {

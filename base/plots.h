@@ -39,6 +39,7 @@ struct LinePlot {
   bool log_y = false;    // all y > 0
   // Shared by plots that are read beside each other; where absent, what the series need.
   std::optional<double> y_low, y_high;
+  std::optional<double> x_low;  // covered besides what the series need
 };
 
 // Values that are not finite are left out. Nothing to draw: a frame that says so.
