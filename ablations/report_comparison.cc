@@ -26,7 +26,8 @@ absl::StatusOr<std::vector<double>> ResampleCell(const Cell& cell, int resamples
   options.annotations_name = base::JoinPath(cell.folder, "ground_truth.json");
   options.detections_name = base::JoinPath(cell.folder, "results.json");
   ASSIGN_OR_RETURN(options.dataset, KeypointDatasetOf(cell.experiment));
-  ASSIGN_OR_RETURN(const eval::Metrics metrics, eval::Evaluate(*cell.ground_truth, cell.detections, options));
+  ASSIGN_OR_RETURN(const std::vector<eval::Detection> detections, cell.ReadDetections());
+  ASSIGN_OR_RETURN(const eval::Metrics metrics, eval::Evaluate(*cell.ground_truth, detections, options));
   // both were written by one training: the same bits, or they are not of one training
   if (metrics.Stat("AP") != cell.ap()) {
     return absl::InvalidArgumentError(

@@ -111,10 +111,10 @@ ExampleColumn GroundTruthColumn(const eval::Dataset& one) {
 }
 
 // The best poses of a cell on an image, each with the person that the evaluator matches it with at OKS 0.5.
-absl::StatusOr<ExampleColumn> PredictionColumn(const Cell& cell, const eval::Dataset& one,
-                                               const eval::KeypointDataset& description) {
+absl::StatusOr<ExampleColumn> PredictionColumn(const Cell& cell, const std::vector<eval::Detection>& of_all_images,
+                                               const eval::Dataset& one, const eval::KeypointDataset& description) {
   std::vector<eval::Detection> detections;
-  for (const eval::Detection& detection : cell.detections) {
+  for (const eval::Detection& detection : of_all_images) {
     if (detection.image_id == one.images[0].id) detections.push_back(detection);
   }
   eval::EvaluatorOptions options;
@@ -212,10 +212,13 @@ absl::StatusOr<Examples> ChooseExamples(const Study& study, const std::string& i
   examples.skeleton = description.skeleton;
   ASSIGN_OR_RETURN(examples.images, ChooseImages(dataset, images_folder));
   for (Example& example : examples.images) {
-    const eval::Dataset one = OnlyImage(dataset, example.image);
-    example.columns.push_back(GroundTruthColumn(one));
-    for (const Cell* cell : cells) {
-      ASSIGN_OR_RETURN(ExampleColumn column, PredictionColumn(*cell, one, description));
+    example.columns.push_back(GroundTruthColumn(OnlyImage(dataset, example.image)));
+  }
+  for (const Cell* cell : cells) {
+    ASSIGN_OR_RETURN(const std::vector<eval::Detection> detections, cell->ReadDetections());
+    for (Example& example : examples.images) {
+      const eval::Dataset one = OnlyImage(dataset, example.image);
+      ASSIGN_OR_RETURN(ExampleColumn column, PredictionColumn(*cell, detections, one, description));
       absl::StrAppend(&column.caption, ", seed ", cell->seed);
       example.columns.push_back(std::move(column));
     }

@@ -81,7 +81,6 @@ absl::Status ReadResults(GroundTruths* known, Cell* cell) {
     ASSIGN_OR_RETURN(eval::Dataset read, eval::ParseDataset(std::move(json), ground_truth));
     dataset = std::make_shared<const eval::Dataset>(std::move(read));
   }
-  ASSIGN_OR_RETURN(cell->detections, eval::ReadDetections(results));
   cell->ground_truth = dataset;
   return absl::OkStatus();
 }
@@ -122,6 +121,10 @@ bool SaysNothingOfTheRun(const std::string& path) { return path == "name" || pat
 }  // namespace
 
 double Cell::ap() const { return FindAp(result())->value(); }
+
+absl::StatusOr<std::vector<eval::Detection>> Cell::ReadDetections() const {
+  return eval::ReadDetections(base::JoinPath(folder, "results.json"));
+}
 
 std::vector<CurvePoint> Cell::ApCurve() const {
   std::vector<CurvePoint> curve;
