@@ -236,6 +236,43 @@ TEST_F(ReportTest, CostIsATable) {
   EXPECT_EQ(full["attention_block"]["forward"]["wall_seconds"]["median"].get_double().value(), 0.012);
 }
 
+TEST_F(ReportTest, FieldsThatDifferAreATableAndTheOthersAList) {
+  AddCell("two", 0, 0.4, [](CellFiles* files) { files->experiment.set_name("an experiment's name is no field"); });
+  AddCell("one", 0, 0.4, [](CellFiles* files) { files->experiment.mutable_model()->set_decoder_layers(1); });
+  MustReport();
+  const std::string html = Html();
+  EXPECT_THAT(html, HasSubstr(">model.decoder_layers</th></tr>")) << "the only column";
+  EXPECT_THAT(html, HasSubstr("<code class=\"differs\">1</code>"));
+  EXPECT_THAT(html, HasSubstr("<code class=\"same\">6</code>"));
+  EXPECT_THAT(html, HasSubstr("model.hidden_dim: 256\n"));
+  EXPECT_THAT(html, Not(HasSubstr("model.decoder_layers: ")));
+}
+
+TEST_F(ReportTest, ControlsAreComparedWithTheControlOfTheBaseline) {
+  const auto with_content = [](CellFiles* files) {
+    files->experiment.mutable_model()->set_instance_query(experiments::Model::EMBEDDING_PLUS_MEMORY);
+  };
+  const auto full = [](CellFiles* files) {
+    files->experiment.mutable_model()->set_self_attention(experiments::Model::FULL);
+  };
+  AddCell("two", 0, 0.2, full);
+  AddCell("one", 0, 0.5);
+  AddCell("two_with", 0, 0.4, [&](CellFiles* files) {
+    full(files);
+    with_content(files);
+  });
+  AddCell("one_with", 0, 0.45, with_content);
+  MustReport();
+  const simdjson::dom::array controls = Json()["content_controls"];
+  ASSERT_EQ(controls.size(), 1u);
+  const simdjson::dom::element control = controls.at(0);
+  EXPECT_EQ(std::string(control["variant"].get_c_str()), "one");
+  EXPECT_EQ(std::string(control["control"].get_c_str()), "one_with");
+  EXPECT_EQ(std::string(control["control_of_baseline"].get_c_str()), "two_with");
+  EXPECT_NEAR(control["mean_difference"].get_double(), 0.05, 1e-15);
+  EXPECT_THAT(Html(), HasSubstr("With, to two_with"));
+}
+
 TEST_F(ReportTest, ACellWithoutItsFilesIsRefused) {
   AddCell("two", 0, 0.4);
   ASSERT_EQ(std::remove((CellFolder("two", 0) + "/metrics.textproto").c_str()), 0);
