@@ -112,7 +112,8 @@ std::string ScheduleText(const experiments::Training& training) {
 
 std::string Every(int interval, bool in_steps) {
   if (interval == 0) return "at the end";
-  return absl::StrCat("every ", interval, in_steps ? " steps" : " epochs", ", and at the end");
+  const std::string unit = in_steps ? "step" : "epoch";
+  return absl::StrCat("every ", interval == 1 ? unit : absl::StrCat(interval, " ", unit, "s"), ", and at the end");
 }
 
 void AddOptimizer(const Experiment& experiment, const GroupPose& model, Description* description) {
