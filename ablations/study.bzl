@@ -26,7 +26,8 @@ At full scale, for every study:
     --//ablations:data=/data/coco          photos instead of drawn people; experiment and overrides become the study's
                                            full_scale ones
     --//ablations:init=/data/resnet50.safetensors   what every cell starts from, instead of the shared pretraining
-    --//ablations:set=training.epochs=12   overrides for every cell of whatever is built, several with commas
+    --//ablations:set=training.epochs=12   overrides for every cell of whatever is built, several with commas; a list
+                                           keeps those within its brackets
 """
 
 load("//ablations/cost:cost.bzl", "attention_cost")
@@ -49,15 +50,33 @@ CellInfo = provider(
 
 SettingInfo = provider(doc = "The value of a build setting.", fields = {"value": "string or list of strings"})
 
+def split_overrides(text):
+    """["a=1", "b=[64, 80]"] of "a=1,b=[64, 80]": a comma within brackets is of the value."""
+    overrides, start, depth = [], 0, 0
+    for i in range(len(text)):
+        if text[i] in "[{":
+            depth += 1
+        elif text[i] in "]}":
+            depth -= 1
+        elif text[i] == "," and depth == 0:
+            overrides.append(text[start:i])
+            start = i + 1
+    overrides.append(text[start:])
+    return [override for override in overrides if override]
+
 def _string_setting_impl(ctx):
     value = ctx.build_setting_value
-    if ctx.attr.separator:
-        value = [part for part in value.split(ctx.attr.separator) if part]
-    return SettingInfo(value = value)
+    if ctx.attr.absolute_path and value and not value.startswith("/"):
+        fail("--%s=%s: expected an absolute path; a training runs in a folder of Bazel's" %
+             (str(ctx.label).lstrip("@"), value))
+    return SettingInfo(value = split_overrides(value) if ctx.attr.overrides else value)
 
 string_setting = rule(
     implementation = _string_setting_impl,
-    attrs = {"separator": attr.string(doc = "splits the value into a list, where it is given")},
+    attrs = {
+        "absolute_path": attr.bool(doc = "refuses a path that is not"),
+        "overrides": attr.bool(doc = "makes it a list, split at commas"),
+    },
     build_setting = config.string(flag = True),
 )
 
@@ -74,8 +93,35 @@ _PINNED = {
 def _setting(ctx, name):
     return getattr(ctx.attr, name)[SettingInfo].value
 
+# What a shell leaves alone.
+_PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,+@%"
+
+def _quoted(word):
+    """The word as a shell takes it."""
+    if all([word[i] in _PLAIN for i in range(len(word))]):
+        return word
+    return "'%s'" % word.replace("'", "'\\''")
+
+def _settings_given(ctx):
+    """The settings that are not empty, as one writes them on a command line."""
+    values = {
+        "data": _setting(ctx, "_data"),
+        "init": _setting(ctx, "_init"),
+        "set": ",".join(_setting(ctx, "_set")),
+    }
+    flags = ["--//ablations:%s=%s" % (name, value) for name, value in values.items() if value]
+    return [_quoted(flag) for flag in flags]
+
+def _cell_folder(ctx):
+    if not _setting(ctx, "_data"):
+        return ctx.label.name
+
+    # No cache holds what was trained on photos. So each value of the settings has folders of its own: a build with
+    # others, or with none, takes nothing away.
+    return "%s.photos%d" % (ctx.label.name, hash(" ".join(_settings_given(ctx))) & 0x7fffffff)
+
 def _training_cell_impl(ctx):
-    folder = ctx.label.name
+    folder = _cell_folder(ctx)
     files = {
         "checkpoint": "checkpoint.safetensors",
         "ground_truth": "ground_truth.json",
@@ -88,6 +134,9 @@ def _training_cell_impl(ctx):
     }
     outputs = {key: ctx.actions.declare_file("%s/%s" % (folder, name)) for key, name in files.items()}
     data, init = _setting(ctx, "_data"), _setting(ctx, "_init")
+    if init and not data:
+        fail("--//ablations:init=%s: only with --//ablations:data; without it cells start from the study's pretraining" %
+             init)
     experiment = ctx.file.full_scale_experiment if data else ctx.file.experiment
     inputs = [experiment] + ctx.files.experiments
     requirements = {}
@@ -179,6 +228,29 @@ _study_images = rule(
     ),
 )
 
+def _study_experiments_impl(ctx):
+    lines = []
+    for experiment, rows in [
+        (ctx.file.experiment, ctx.attr.overrides),
+        (ctx.file.full_scale_experiment, ctx.attr.full_scale_overrides),
+    ]:
+        for row, overrides in rows.items():
+            lines.append("\t".join([row, experiment.short_path] + overrides))
+    file = ctx.actions.declare_file(ctx.label.name + ".tsv")
+    ctx.actions.write(file, "\n".join(lines) + "\n")
+    return [DefaultInfo(files = depset([file]), runfiles = ctx.runfiles(files = [file]))]
+
+_study_experiments = rule(
+    doc = "What a study trains, a line each: variant, experiment, overrides; drawn people first, then photos.",
+    implementation = _study_experiments_impl,
+    attrs = {
+        "experiment": attr.label(allow_single_file = [".textproto"], mandatory = True),
+        "full_scale_experiment": attr.label(allow_single_file = [".textproto"], mandatory = True),
+        "full_scale_overrides": attr.string_list_dict(),
+        "overrides": attr.string_list_dict(),
+    },
+)
+
 # All but the checkpoint.
 _READ_BY_REPORT = ["ground_truth", "log", "metrics", "provenance", "resolved", "results", "times"]
 
@@ -193,7 +265,8 @@ def _study_report_impl(ctx):
     args = ctx.actions.args()
     args.add(ctx.attr.study, format = "--study=%s")
     args.add(ctx.attr.baseline, format = "--baseline=%s")
-    args.add(str(ctx.label)[:-len("_report")].lstrip("@"), format = "--label=%s")
+    label = str(ctx.label)[:-len("_report")].lstrip("@")
+    args.add(" ".join([label] + _settings_given(ctx)), format = "--label=%s")
     args.add(html, format = "--html=%s")
     args.add(text, format = "--text=%s")
     args.add(json, format = "--json=%s")
@@ -249,16 +322,21 @@ workspace=${{BUILD_WORKSPACE_DIRECTORY:-.}}
 commit=$(git -C "$workspace" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 if [ -n "$(git -C "$workspace" status --porcelain 2>/dev/null)" ]; then commit="$commit with uncommitted changes"; fi
 echo
-echo "reproduce: ./bazelw run {label}    (commit $commit)"
+echo "reproduce: ./bazelw run "{command}"    (commit $commit)"
 echo "report:    $(readlink -f "{html}")"
 echo "           $(readlink -f "{json}")"
-""".format(html = html.short_path, json = json.short_path, label = str(ctx.label).lstrip("@"), text = text.short_path),
+""".format(
+            command = _quoted(" ".join([str(ctx.label).lstrip("@")] + _settings_given(ctx))),
+            html = html.short_path,
+            json = json.short_path,
+            text = text.short_path,
+        ),
     )
     return [DefaultInfo(executable = script, runfiles = ctx.runfiles(files = [html, text, json]))]
 
 _study_program = rule(
     implementation = _study_program_impl,
-    attrs = {"report": attr.label(mandatory = True)},
+    attrs = dict(_SETTINGS, report = attr.label(mandatory = True)),
     executable = True,
 )
 
@@ -338,6 +416,10 @@ def _cell(name, attributes, shared = None, must_share = False):
 def _label(experiment):
     return experiment if experiment.startswith("//") or experiment.startswith(":") else ":" + experiment
 
+def studies_of_this_file():
+    """The targets NAME.experiments of all studies that are defined above."""
+    return [rule["name"] for rule in native.existing_rules().values() if rule["kind"] == "_study_experiments"]
+
 def ablation_study(
         name,
         experiment,
@@ -391,8 +473,11 @@ def ablation_study(
             ),
         ))
     cells, rows = [], []
+    all_overrides, all_full_scale_overrides = {}, {}
     for key, value in variants.items():
         scheme = ["model.self_attention=" + ("CUSTOM" if _is_label(value.scheme) else value.scheme.upper())]
+        all_overrides[key] = overrides + scheme + value.overrides
+        all_full_scale_overrides[key] = full_scale_overrides + scheme + value.full_scale_overrides
         for seed in range(value.seeds):
             cells.append(_cell(
                 name = "%s.%s.seed%d" % (name, key, seed),
@@ -400,15 +485,22 @@ def ablation_study(
                 must_share = bool(value.same_as),
                 attributes = dict(
                     common,
-                    full_scale_overrides = full_scale_overrides + scheme + value.full_scale_overrides,
+                    full_scale_overrides = all_full_scale_overrides[key],
                     mode = "train",
-                    overrides = overrides + scheme + value.overrides,
+                    overrides = all_overrides[key],
                     pretrained = pretraining[seed],
                     seed = seed,
                     trainer = _trainer_of(value.scheme),
                 ),
             ))
             rows.append(key)
+    _study_experiments(
+        name = name + ".experiments",
+        full_scale_overrides = all_full_scale_overrides,
+        overrides = all_overrides,
+        tags = tags,
+        **common
+    )
     _study_images(
         name = name + ".images",
         experiment = experiment,
