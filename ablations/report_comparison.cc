@@ -100,6 +100,18 @@ base::PairedComparison Compare(const Row& row, const Row& other) {
   return base::ComparePairs(left, right, kConfidence);
 }
 
+base::PairedComparison LostWithContent(const Comparison& without, const Comparison& with_content) {
+  std::vector<double> left, right;
+  for (const SeedDifference& at_seed : without.seeds) {
+    for (const SeedDifference& partner : with_content.seeds) {
+      if (partner.seed != at_seed.seed) continue;
+      left.push_back(at_seed.difference);
+      right.push_back(partner.difference);
+    }
+  }
+  return base::ComparePairs(left, right, kConfidence);
+}
+
 absl::StatusOr<Comparisons> CompareWithBaseline(const Study& study, int resamples) {
   ResampledAps aps;
   for (const Row& row : study.rows) {
@@ -121,6 +133,11 @@ absl::StatusOr<Comparisons> CompareWithBaseline(const Study& study, int resample
     comparisons.controls.push_back({&row, CompareCells(*control, *baseline_control, aps)});
   }
   return comparisons;
+}
+
+std::string PValueText(double p_value) {
+  if (std::isnan(p_value)) return "";
+  return p_value < 0.001 ? "<0.001" : absl::StrFormat("%.3f", p_value);
 }
 
 std::string IntervalText(const base::Interval& interval) {

@@ -60,11 +60,16 @@ struct Comparisons {
 // InvalidArgument where the AP of a results.json is not the one of its metrics.textproto.
 absl::StatusOr<Comparisons> CompareWithBaseline(const Study& study, int resamples = kResamples);
 
+// What a difference loses when instance tokens get content: the two differences at equal seeds, compared as pairs.
+base::PairedComparison LostWithContent(const Comparison& without, const Comparison& with_content);
+
 // Over the seeds that both have, without bootstrap.
 base::PairedComparison Compare(const Row& row, const Row& other);
 
 // "+0.244 [+0.145, +0.343]", "+0.244 (1 seed)" where there is no interval, "-" without a seed in common.
 std::string DifferenceText(const base::PairedComparison& paired);
+// "0.009"; "<0.001" below that, for no p-value is 0; "" for NaN.
+std::string PValueText(double p_value);
 // "[+0.145, +0.343]"
 std::string IntervalText(const base::Interval& interval);
 

@@ -184,6 +184,9 @@ void WriteControls(const Comparisons& comparisons, JsonWriter* json) {
     json->Member("control", control.with_content.row->variant);
     json->Member("control_of_baseline", control.with_content.other->variant);
     WriteComparison(control.with_content, json);
+    const base::PairedComparison lost = LostWithContent(*comparisons.Find(*control.row), control.with_content);
+    json->Member("mean_lost_with_content", lost.mean);
+    WriteInterval("lost_with_content_interval", lost.interval, json);
     json->EndObject();
   }
   json->EndArray();

@@ -38,13 +38,21 @@ const Model& ModelOf(const Row& row) { return row.first().experiment.model(); }
 
 std::string SchemeOf(const Row& row) { return Model::SelfAttention_Name(ModelOf(row).self_attention()); }
 
+// Has an attention whose softmax runs over the tokens of one instance alone: it tells every token which are its own.
+// CUSTOM may or may not.
+bool AttendsWithinInstances(const Row& row) {
+  const Model::SelfAttention scheme = ModelOf(row).self_attention();
+  return scheme == Model::WITHIN || scheme == Model::GROUP || scheme == Model::GROUP_REVERSED ||
+         scheme == Model::GROUP_PARALLEL;
+}
+
 bool InstancesStartEqual(const Row& row) { return ModelOf(row).instance_query() == Model::EMBEDDING; }
 
 bool DifferOnlyIn(const Row& left, const Row& right, const std::string& path) {
   return DifferingPaths(left, right) == std::vector<std::string>{path};
 }
 
-// The row that is `row` but for one field; null where the study has none.
+// The first row that fits; null where the study has none.
 const Row* FindRow(const Study& study, const std::function<bool(const Row&)>& fits) {
   const auto found = std::find_if(study.rows.begin(), study.rows.end(), fits);
   return found == study.rows.end() ? nullptr : &*found;
@@ -99,9 +107,10 @@ std::string PhotoImages(const Experiment& experiment, int64_t images) {
 
 // ---- budget
 
-// The final AP, and the AP when four fifths of the steps were done; nothing where AP was measured at the end only.
+// The final AP, and the AP at the last evaluation up to four fifths of the steps; nothing where there is none.
 struct Rise {
   double late = 0, final = 0;
+  double late_step = 0, final_step = 0;
 };
 std::optional<Rise> LastRise(const Row& row) {
   std::vector<std::vector<CurvePoint>> curves;
@@ -110,7 +119,7 @@ std::optional<Rise> LastRise(const Row& row) {
   if (band.steps.size() < 2) return std::nullopt;
   for (size_t i = band.steps.size() - 1; i-- > 0;) {
     if (band.steps[i] > (1 - kLastShare) * band.steps.back() + 1e-9) continue;
-    return Rise{band.mean[i], band.mean.back()};
+    return Rise{band.mean[i], band.mean.back(), band.steps[i], band.steps.back()};
   }
   return std::nullopt;
 }
@@ -132,13 +141,14 @@ void AddRiseNotes(const Study& study, std::vector<std::string>* notes) {
     const std::optional<Rise> rise = LastRise(row);
     unknown |= !rise.has_value();
     if (rise.has_value() && rise->final - rise->late > kSteepRise * rise->final) {
-      rising.push_back(absl::StrFormat("%s (%.3f to %.3f)", row.variant, rise->late, rise->final));
+      rising.push_back(absl::StrFormat("%s (%.3f at step %.0f, %.3f at step %.0f)", row.variant, rise->late,
+                                       rise->late_step, rise->final, rise->final_step));
     }
   }
   if (!rising.empty()) {
     notes->push_back(absl::StrFormat(
-        "Training is short: over its last fifth, AP still rose by more than a tenth of its final value for %s. With "
-        "more steps the order of the variants may change.",
+        "Training is short: between the last evaluation before its last fifth and the end, AP still rose by more than "
+        "a tenth of its final value for %s. With more steps the order of the variants may change.",
         Listed(rising)));
   }
   if (unknown) {
@@ -213,18 +223,22 @@ void AddFieldNotes(const Study& study, std::vector<std::string>* notes) {
 // A difference without and with content in the instance tokens.
 std::string ContentControlText(const Comparison& comparison, const Comparison& with_content) {
   const base::Verdict verdict = with_content.paired.verdict;
-  return absl::StrFormat("%s %+.3f and %s (%s)", comparison.row->variant, comparison.paired.mean,
-                         DifferenceText(with_content.paired),
-                         verdict == base::Verdict::kNotAvailable
-                             ? absl::StrFormat("a hint only below %d seeds", base::kFewestPairsForVerdict)
-                             : base::VerdictName(verdict));
+  const std::string text = absl::StrFormat(
+      "%s %+.3f and %s (%s)", comparison.row->variant, comparison.paired.mean, DifferenceText(with_content.paired),
+      verdict == base::Verdict::kNotAvailable
+          ? absl::StrFormat("a hint only below %d seeds", base::kFewestPairsForVerdict)
+          : base::VerdictName(verdict));
+  const base::PairedComparison lost = LostWithContent(comparison, with_content);
+  return lost.pairs() == 0 ? text : absl::StrCat(text, ", content takes away ", DifferenceText(lost));
 }
 
 void AddIdentityNotes(const Study& study, const Comparisons& comparisons, std::vector<std::string>* notes) {
   const Row& baseline = study.baseline();
   if (!InstancesStartEqual(baseline)) return;
-  const std::vector<const Row*> exposed = OthersThanBaseline(
-      study, [&](const Row& row) { return InstancesStartEqual(row) && SchemeOf(row) != SchemeOf(baseline); });
+  const std::vector<const Row*> exposed = OthersThanBaseline(study, [&](const Row& row) {
+    return InstancesStartEqual(row) && SchemeOf(row) != SchemeOf(baseline) &&
+           !(AttendsWithinInstances(row) && AttendsWithinInstances(baseline));
+  });
   if (exposed.empty()) return;
   notes->push_back(absl::StrFormat(
       "Instance identity. With instance_query: EMBEDDING all instance tokens start equal, without content or position. "
@@ -232,10 +246,13 @@ void AddIdentityNotes(const Study& study, const Comparisons& comparisons, std::v
       "looks within an instance is told. So the difference of %s to %s (%s) counts as an effect of instance identity, "
       "not of grouping, as far as it vanishes when instance tokens have content (EMBEDDING_PLUS_MEMORY).",
       Listed(NamesOf(exposed)), baseline.variant, SchemeOf(baseline)));
-  std::vector<std::string> texts;
+  std::vector<std::string> texts, without_control;
   for (const Row* row : exposed) {
     const Comparison *comparison = comparisons.Find(*row), *with_content = comparisons.FindControl(*row);
-    if (with_content == nullptr || with_content->paired.pairs() == 0 || comparison->paired.pairs() == 0) continue;
+    if (with_content == nullptr || with_content->paired.pairs() == 0 || comparison->paired.pairs() == 0) {
+      without_control.push_back(row->variant);
+      continue;
+    }
     texts.push_back(ContentControlText(*comparison, *with_content));
   }
   if (texts.empty()) {
@@ -243,8 +260,12 @@ void AddIdentityNotes(const Study& study, const Comparisons& comparisons, std::v
     return;
   }
   notes->push_back(
-      absl::StrFormat("The control in this study, differences in AP without and with content (there, to %s): %s.",
+      absl::StrFormat("The control in this study, differences in AP without and with content (there, to %s): %s. "
+                      "Inconclusive does not say that nothing is left.",
                       comparisons.controls.front().with_content.other->variant, absl::StrJoin(texts, "; ")));
+  if (without_control.empty()) return;
+  notes->push_back(absl::StrCat("No such control for ", Listed(without_control),
+                                ": the difference cannot be told from one of identity."));
 }
 
 void AddAttentionSizeNotes(const Study& study, std::vector<std::string>* notes) {
@@ -270,8 +291,9 @@ void AddAttentionSizeNotes(const Study& study, std::vector<std::string>* notes) 
     return SchemeOf(row) == "FULL_2X" && DifferOnlyIn(row, baseline, "model.self_attention");
   });
   if (twice != nullptr && !study.IsBaseline(*twice)) {
-    absl::StrAppend(&note, " What parameters alone bring: ", twice->variant, " (FULL_2X, two full attentions) against ",
-                    baseline.variant, " is ", DifferenceText(Compare(*twice, baseline)), ".");
+    absl::StrAppend(&note, " What twice the parameters and computation bring without grouping: ", twice->variant,
+                    " (FULL_2X, two full attentions) against ", baseline.variant, " is ",
+                    DifferenceText(Compare(*twice, baseline)), ".");
   } else {
     absl::StrAppend(&note, " This study has no control for that (FULL_2X: two full attentions in a layer).");
   }

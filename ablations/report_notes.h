@@ -15,8 +15,8 @@ namespace grouppose {
 // differ in when they begin to learn. Models of the tiny experiment that have learned reach 0.15 to 0.5.
 inline constexpr double kLowestTelling = 0.10;
 
-// AP still rises steeply where the last fifth of training brought more than a tenth of the final AP: the order of the
-// variants may change with more steps.
+// AP still rises steeply where more than a tenth of the final AP came after the last evaluation up to four fifths of
+// the steps: the order of the variants may change with more of them.
 inline constexpr double kLastShare = 0.2;
 inline constexpr double kSteepRise = 0.1;
 

@@ -88,7 +88,7 @@ TEST_F(NotesTest, AnApThatStillRisesIsShortTraining) {
     AddEvaluation(20, 0.4, &files->metrics);
     files->metrics.mutable_evaluations(1)->set_step(17);
   });
-  EXPECT_THAT(Budget(), HasSubstr("of its final value for group (0.350 to 0.400)"));
+  EXPECT_THAT(Budget(), HasSubstr("of its final value for group (0.350 at step 10, 0.400 at step 20)"));
 }
 
 TEST_F(NotesTest, AnApMeasuredOnceMayHaveBeenRising) {
@@ -142,9 +142,19 @@ TEST_F(NotesTest, ControlsSayWhatIsLeft) {
   const std::string notes = Effects();
   EXPECT_THAT(notes,
               HasSubstr("without and with content (there, to full_with): group +0.210 and +0.003 [-0.048, +0.055] "
-                        "(inconclusive)."));
+                        "(inconclusive), content takes away +0.207 [+0.178, +0.235]. Inconclusive does not say"));
+  EXPECT_THAT(notes, HasSubstr("No such control for twice: the difference cannot be told from one of identity."));
   EXPECT_THAT(notes, HasSubstr("twice (FULL_2X, two full attentions) against full is -0.003 ["));
   EXPECT_THAT(notes, HasSubstr("(model.self_attention and model.instance_query) in group_with: a difference"));
+}
+
+TEST_F(NotesTest, SchemesThatBothLookWithinAnInstanceNeedNoIdentityControl) {
+  AddRow("full", {0.4}, Scheme(Model::WITHIN, 100));
+  AddRow("group", {0.4}, Scheme(Model::GROUP, 200));
+  EXPECT_THAT(Effects(), Not(HasSubstr("identity")));
+  AddRow("across", {0.2}, Scheme(Model::ACROSS, 100));
+  EXPECT_THAT(Effects(),
+              HasSubstr("the difference of across to full (WITHIN) counts as an effect of instance identity"));
 }
 
 TEST_F(NotesTest, ABaselineWithContentNeedsNoIdentityControl) {

@@ -70,9 +70,10 @@ struct Study {
   bool IsBaseline(const Row& row) const { return row.variant == baseline_name; }
 };
 
-// Reads VARIANT:SEED:FOLDER arguments; the variant "pretraining" is what the others share. InvalidArgument: a cell
-// without metrics, times, experiment or provenance, without an AP between 0 and 1 in its last evaluation or given
-// twice; cells of a variant with different experiments; no cell of a variant; a baseline without a cell.
+// Reads VARIANT:SEED:FOLDER arguments; the variant "pretraining" is what the others share. NotFound: a cell without
+// metrics, times, experiment or provenance. InvalidArgument: a cell without an AP between 0 and 1 in its last
+// evaluation or given twice; cells of a variant with different experiments; no cell of a variant; a baseline without a
+// cell.
 absl::StatusOr<Study> ReadStudy(const std::string& name, const std::string& baseline,
                                 const std::vector<std::string>& cells);
 

@@ -1,6 +1,5 @@
 #include "ablations/report_tables.h"
 
-#include <cmath>
 #include <string>
 #include <vector>
 
@@ -55,8 +54,7 @@ void WriteResultRow(const Study& study, const Comparisons& comparisons, const Ro
   if (any && comparison->seeds.size() != row.cells.size())
     html->Text(absl::StrCat(" (", comparison->seeds.size(), ")"));
   html->End();
-  NumberCell(html,
-             any && !std::isnan(comparison->holm_p_value) ? absl::StrFormat("%.3f", comparison->holm_p_value) : "");
+  NumberCell(html, any ? PValueText(comparison->holm_p_value) : "");
   VerdictCell(comparison, html);
   NumberCell(html, Thousands(metrics.trainable_parameters()));
   NumberCell(html, Thousands(metrics.attention_parameters()));

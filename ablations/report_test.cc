@@ -88,6 +88,16 @@ TEST_F(ReportTest, IntervalAndVerdictAreOfThePairsInAnyOrderOfSeeds) {
   EXPECT_THAT(Html(), HasSubstr("verdict-better\">better"));
 }
 
+TEST_F(ReportTest, APValueIsNeverShownAsZero) {
+  for (const auto& [seed, more] : {std::pair(0, 0.2), std::pair(1, 0.2001), std::pair(2, 0.1999)}) {
+    AddCell("two", seed, 0.3);
+    AddCell("one", seed, 0.3 + more);
+  }
+  MustReport();
+  EXPECT_THAT(Text(), HasSubstr("    <0.001  better"));
+  EXPECT_THAT(Html(), HasSubstr(">&lt;0.001<"));
+}
+
 TEST_F(ReportTest, NoSeedInCommonIsNoDifference) {
   AddCell("two", 0, 0.4);
   AddCell("one", 1, 0.5);
@@ -270,6 +280,8 @@ TEST_F(ReportTest, ControlsAreComparedWithTheControlOfTheBaseline) {
   EXPECT_EQ(std::string(control["control"].get_c_str()), "one_with");
   EXPECT_EQ(std::string(control["control_of_baseline"].get_c_str()), "two_with");
   EXPECT_NEAR(control["mean_difference"].get_double(), 0.05, 1e-15);
+  EXPECT_NEAR(control["mean_lost_with_content"].get_double(), 0.25, 1e-15);
+  EXPECT_TRUE(control["lost_with_content_interval"].is_null()) << "of one seed";
   EXPECT_THAT(Html(), HasSubstr("With, to two_with"));
 }
 

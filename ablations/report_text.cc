@@ -1,7 +1,6 @@
 #include "ablations/report_text.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "ablations/report_cost.h"
@@ -77,8 +76,7 @@ std::string ResultTable(const Study& study, const Comparisons& comparisons) {
                                : any             ? absl::StrFormat("%+.3f (%d)", paired->mean, paired->pairs())
                                                  : "-");
     interval.texts.push_back(any && paired->interval.has_value() ? IntervalText(*paired->interval) : "");
-    const bool adjusted = comparison != nullptr && !std::isnan(comparison->holm_p_value);
-    holm.texts.push_back(adjusted ? absl::StrFormat("%.3f", comparison->holm_p_value) : "");
+    holm.texts.push_back(comparison == nullptr ? "" : PValueText(comparison->holm_p_value));
     verdict.texts.push_back(paired == nullptr ? "baseline" : base::VerdictName(paired->verdict));
   }
   return TableText({variant, aps, mean, spread, difference, interval, holm, verdict});

@@ -143,7 +143,7 @@ TEST(PairedBootstrap, IsNearTheTIntervalAndRepeats) {
   const Interval t = PairedTInterval(left, right, 0.9);
   const Interval bootstrap = PairedBootstrapInterval(left, right, 0.9, 4000, 7);
   EXPECT_EQ(bootstrap.estimate, t.estimate);
-  // the standard error of a 5 % quantile of 4000 resamples is about 3 % of the half width
+  // the standard error of a 5 % quantile of 4000 resamples is about 2 % of the half width
   const double half = t.high - t.estimate;
   EXPECT_NEAR(bootstrap.low, t.low, 0.1 * half);
   EXPECT_NEAR(bootstrap.high, t.high, 0.1 * half);
