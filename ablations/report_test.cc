@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "ablations/report_fixture.h"
+#include "absl/strings/str_cat.h"
 #include "simdjson.h"
 
 namespace grouppose {
@@ -86,6 +87,52 @@ TEST_F(ReportTest, IntervalAndVerdictAreOfThePairsInAnyOrderOfSeeds) {
   EXPECT_NEAR(one["p_value"].get_double(), 0.008817754283087223, 1e-14);
   EXPECT_THAT(Text(), HasSubstr("+0.244 (3)  [+0.145, +0.343]     0.009  better"));
   EXPECT_THAT(Html(), HasSubstr("verdict-better\">better"));
+}
+
+TEST_F(ReportTest, TwoPairsAreNoComparisonToAdjustFor) {
+  for (int seed = 0; seed < 3; ++seed) {
+    AddCell("two", seed, 0.40);
+    AddCell("one", seed, 0.44 + 0.01 * seed);
+    if (seed < 2) AddCell("few", seed, 0.44 + 0.01 * seed);
+  }
+  MustReport();
+  const simdjson::dom::element one = Variants().at(1), few = Variants().at(2);
+  EXPECT_EQ(one["p_value_holm"].get_double().value(), one["p_value"].get_double().value());
+  EXPECT_TRUE(few["p_value_holm"].is_null());
+  EXPECT_GT(few["p_value"].get_double().value(), 0);
+}
+
+TEST_F(ReportTest, AMetricThatDoesNotExistIsInNoMean) {
+  const auto large_people = [](double ap) {
+    return [=](CellFiles* files) {
+      experiments::Metrics::Value* value = files->metrics.mutable_evaluations(1)->add_values();
+      value->set_name("APl");
+      value->set_value(ap);
+    };
+  };
+  AddCell("two", 0, 0.4, large_people(-1));
+  AddCell("two", 1, 0.4, large_people(0.75));
+  AddCell("one", 0, 0.4, large_people(-1));
+  MustReport();
+  EXPECT_THAT(Html(), HasSubstr(">APl</th>"));
+  EXPECT_THAT(Html(), HasSubstr("<td class=\"number\">0.750</td></tr>"));
+  EXPECT_THAT(Html(), HasSubstr("<td class=\"number\">–</td></tr>"));
+}
+
+TEST_F(ReportTest, ALossThatFallsFarHasALogarithmicAxis) {
+  const auto with_losses = [&](const char* first) {
+    cells_.clear();
+    AddCell("two", 0, 0.4);
+    ASSERT_TRUE(base::WriteFileAtomically(CellFolder("two", 0) + "/log.jsonl",
+                                          absl::StrCat("{\"phase\":\"training\",\"step\":1,\"loss\":", first,
+                                                       "}\n{\"phase\":\"training\",\"step\":2,\"loss\":1}\n"))
+                    .ok());
+    MustReport();
+  };
+  with_losses("9");
+  EXPECT_THAT(Html(), HasSubstr("weighted sum of all losses, logarithmic"));
+  with_losses("7");
+  EXPECT_THAT(Html(), HasSubstr("weighted sum of all losses<"));
 }
 
 TEST_F(ReportTest, APValueIsNeverShownAsZero) {
