@@ -53,6 +53,10 @@ TEST_F(NotesTest, ImagesThatAreNotApartAreCalledSo) {
           [](CellFiles* files) { files->experiment.mutable_data()->mutable_synthetic()->set_test_seed(2); });
   EXPECT_THAT(Images(), HasSubstr("NOT apart"));
   cells_.clear();
+  AddCell("full", 0, 0.4,
+          [](CellFiles* files) { files->experiment.mutable_data()->mutable_synthetic()->set_test_seed(1); });
+  EXPECT_THAT(Images(), HasSubstr("NOT apart")) << "those that are trained on";
+  cells_.clear();
   AddCell("full", 0, 0.4, [](CellFiles* files) { files->experiment.mutable_data()->set_evaluation_split("tuning"); });
   EXPECT_THAT(Images(), HasSubstr("settings were chosen or models trained on"));
   cells_.clear();
@@ -62,6 +66,12 @@ TEST_F(NotesTest, ImagesThatAreNotApartAreCalledSo) {
   });
   EXPECT_THAT(Images(), HasSubstr("40 images of COCO's split 'val'"));
   EXPECT_THAT(Images(), HasSubstr("was chosen on the images reported here"));
+  cells_.clear();
+  AddCell("full", 0, 0.4, [](CellFiles* files) {
+    files->experiment.mutable_data()->set_source(experiments::Data::COCO);
+    files->experiment.mutable_data()->set_evaluation_split("train");
+  });
+  EXPECT_THAT(Images(), HasSubstr("which the models were trained on"));
 }
 
 TEST_F(NotesTest, OtherImagesAreNamed) {
@@ -178,6 +188,10 @@ TEST_F(NotesTest, OtherStudiesHaveOtherSuspects) {
     files->metrics.set_training_steps(40);
     files->provenance.set_initial_checkpoint_sha256("b");
   });
+  AddRow("batch", {0.4}, [&](CellFiles* files) {
+    model(2, 1000)(files);
+    files->experiment.mutable_training()->set_batch_size(3);
+  });
   AddRow("same", {0.4}, model(2, 1000));
   AddRow("loss", {0.4}, [&](CellFiles* files) {
     model(2, 1000)(files);
@@ -190,7 +204,7 @@ TEST_F(NotesTest, OtherStudiesHaveOtherSuspects) {
   const std::string notes = Effects();
   EXPECT_THAT(notes, Not(HasSubstr("identity")));
   EXPECT_THAT(notes, HasSubstr("Trainable parameters differ: full 1000, deep 1500."));
-  EXPECT_THAT(notes, HasSubstr("long: trained on another number of images than full"));
+  EXPECT_THAT(notes, HasSubstr("long and batch: trained on another number of images than full"));
   EXPECT_THAT(notes, HasSubstr("long: started from other weights than full"));
   EXPECT_THAT(notes, HasSubstr("same and full are the same experiment"));
   EXPECT_THAT(notes, HasSubstr("deep and loss: the loss is a sum of other terms or weights"));

@@ -135,6 +135,25 @@ TEST_F(ReportTest, ALossThatFallsFarHasALogarithmicAxis) {
   EXPECT_THAT(Html(), HasSubstr("weighted sum of all losses<"));
 }
 
+int CountOf(const std::string& text, const std::string& word) {
+  int count = 0;
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
+  return count;
+}
+
+TEST_F(ReportTest, ManyVariantsHaveSeveralPlotsEachWithTheBaseline) {
+  AddCell("two", 0, 0.4);
+  for (int i = 0; i < 9; ++i) AddCell(absl::StrCat("other", i), 0, 0.4);
+  MustReport();
+  const std::string html = Html();
+  EXPECT_THAT(html, HasSubstr("AP on the test images (2 of 2)"));
+  // a curve's last point
+  EXPECT_EQ(CountOf(html, "<title>two: 0.4 at 20</title>"), 2);
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(CountOf(html, absl::StrCat("<title>other", i, ": 0.4 at 20</title>")), 1) << i;
+  EXPECT_THAT(html, HasSubstr("AP less that of two at equal seeds, continued"));
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(CountOf(html, absl::StrCat("<title>other", i, ", seed 0: ")), 1) << i;
+}
+
 TEST_F(ReportTest, APValueIsNeverShownAsZero) {
   for (const auto& [seed, more] : {std::pair(0, 0.2), std::pair(1, 0.2001), std::pair(2, 0.1999)}) {
     AddCell("two", seed, 0.3);
