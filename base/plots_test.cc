@@ -57,6 +57,26 @@ TEST(LinePlot, DrawsLineBandAndMarksWhereTheyBelong) {
   EXPECT_THAT(svg, HasSubstr("plot-line plot-2"));
 }
 
+TEST(LinePlot, CoversWhatItIsToldToBesidesItsSeries) {
+  LinePlot plot;
+  plot.x_low = -100;
+  plot.y_low = -1;
+  plot.y_high = 3;
+  plot.series.push_back({"group", 2, {0, 100}, {1, 1}, {}, {}});
+  EXPECT_THAT(Draw(plot), HasSubstr("d=\"M256 143L466 143\"")) << "in the middle of both ways";
+}
+
+TEST(LinePlot, TicksHaveTheDigitsTheyNeedAndThousandsApart) {
+  LinePlot plot;
+  plot.series.push_back({"group", 2, {0, 150000}, {-1500, 0.5}, {}, {}});
+  for (const char* tick : {">0<", ">50,000<", ">150,000<", ">-1,500<", ">-500<"}) {
+    EXPECT_THAT(Draw(plot), HasSubstr(tick));
+  }
+  plot.series[0].y = {0, 0.05};
+  EXPECT_THAT(Draw(plot), HasSubstr(">0.05<"));
+  EXPECT_THAT(Draw(plot), HasSubstr(">0.00<")) << "as many as its neighbours";
+}
+
 TEST(LinePlot, OnALogarithmicAxisEqualFactorsAreEqualWays) {
   LinePlot plot;
   plot.log_y = true;
@@ -101,6 +121,12 @@ TEST(IntervalPlot, DrawsIntervalsOnOneScaleWithZeroInIt) {
   EXPECT_THAT(text, HasSubstr("class=\"plot-axis\" x1=\"14\" y1=\"0\" x2=\"14\"")) << "zero";
   EXPECT_THAT(text, HasSubstr("<title>seed 0</title>"));
   EXPECT_THAT(text, HasSubstr("cx=\"240\"")) << "0.2: the middle";
+  // on a scale that another plot shares
+  text.clear();
+  plot.x_low = -0.4;
+  WriteIntervalPlot(plot, &html);
+  EXPECT_THAT(text, HasSubstr("class=\"plot-bar\" x1=\"296.5\" y1=\"29\" x2=\"466\""));
+  EXPECT_THAT(text, HasSubstr("class=\"plot-axis\" x1=\"240\"")) << "zero";
 }
 
 }  // namespace
