@@ -120,6 +120,23 @@ def _cell_folder(ctx):
     # others, or with none, takes nothing away.
     return "%s.photos%d" % (ctx.label.name, hash(" ".join(_settings_given(ctx))) & 0x7fffffff)
 
+def _resolve(ctx, experiment, overrides, name):
+    """The resolved experiment as a file: what trains depends on it alone, not on whatever else `extends` may reach."""
+    resolved = ctx.actions.declare_file(name)
+    args = ctx.actions.args()
+    args.add(experiment, format = "--experiment=%s")
+    args.add_all(overrides + _setting(ctx, "_set"), format_each = "--set=%s")
+    args.add(resolved, format = "--output=%s")
+    ctx.actions.run(
+        executable = ctx.executable._resolve,
+        arguments = [args],
+        inputs = [experiment] + ctx.files.experiments,
+        outputs = [resolved],
+        mnemonic = "ResolveExperiment",
+        progress_message = "Resolving the experiment of " + ctx.label.name.replace(".", ", "),
+    )
+    return resolved
+
 def _training_cell_impl(ctx):
     folder = _cell_folder(ctx)
     files = {
@@ -138,13 +155,13 @@ def _training_cell_impl(ctx):
         fail("--//ablations:init=%s: only with --//ablations:data; without it cells start from the study's pretraining" %
              init)
     experiment = ctx.file.full_scale_experiment if data else ctx.file.experiment
-    inputs = [experiment] + ctx.files.experiments
+    overrides = ctx.attr.full_scale_overrides if data else ctx.attr.overrides
+    resolved = _resolve(ctx, experiment, overrides, folder + ".textproto")
+    inputs = [resolved]
     requirements = {}
     args = ctx.actions.args()
     args.add(ctx.attr.mode)
-    args.add(experiment, format = "--experiment=%s")
-    overrides = ctx.attr.full_scale_overrides if data else ctx.attr.overrides
-    args.add_all(overrides + _setting(ctx, "_set"), format_each = "--set=%s")
+    args.add(resolved, format = "--experiment=%s")
     args.add(ctx.attr.seed, format = "--seed=%s")
     args.add(outputs["metrics"].dirname, format = "--output=%s")
     if data:
@@ -193,23 +210,23 @@ _training_cell = rule(
         seed = attr.int(mandatory = True),
         # In the target configuration: nothing is compiled twice.
         trainer = attr.label(executable = True, cfg = "target", mandatory = True),
+        _resolve = attr.label(default = "//experiments:resolve", executable = True, cfg = "target"),
     ),
 )
 
 def _study_images_impl(ctx):
     folder = ctx.actions.declare_directory(ctx.label.name)
+    resolved = _resolve(ctx, ctx.file.experiment, ctx.attr.overrides + [
+        "data.synthetic.train_images=50",
+        "data.synthetic.test_images=%d" % ctx.attr.count,
+    ], ctx.label.name + ".textproto")
     args = ctx.actions.args()
-    args.add(ctx.file.experiment, format = "--experiment=%s")
-    args.add_all(ctx.attr.overrides + _setting(ctx, "_set"), format_each = "--set=%s")
-    args.add_all([
-        "--set=data.synthetic.train_images=50",
-        "--set=data.synthetic.test_images=%d" % ctx.attr.count,
-    ])
+    args.add(resolved, format = "--experiment=%s")
     args.add(folder.path, format = "--output=%s")
     ctx.actions.run(
         executable = ctx.executable._draw,
         arguments = [args],
-        inputs = [ctx.file.experiment] + ctx.files.experiments,
+        inputs = [resolved],
         outputs = [folder],
         mnemonic = "DrawImages",
         progress_message = "Drawing the first test images of " + ctx.label.name,
@@ -224,6 +241,7 @@ _study_images = rule(
         experiment = attr.label(allow_single_file = [".textproto"], mandatory = True),
         experiments = attr.label(default = "//experiments:textprotos"),
         overrides = attr.string_list(),
+        _resolve = attr.label(default = "//experiments:resolve", executable = True, cfg = "target"),
         _draw = attr.label(default = "//tools/trainer:draw_images", executable = True, cfg = "target"),
     ),
 )
