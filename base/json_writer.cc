@@ -154,6 +154,12 @@ JsonWriter& JsonWriter::Value(bool value) {
   return *this;
 }
 
+JsonWriter& JsonWriter::Raw(std::string_view json) {
+  BeforeValue();
+  text_->append(json);
+  return *this;
+}
+
 JsonWriter& JsonWriter::Null() {
   BeforeValue();
   *text_ += "null";

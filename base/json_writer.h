@@ -59,6 +59,8 @@ class JsonWriter {
     return Unsigned(value);
   }
   JsonWriter& Null();
+  // A value that is JSON already.
+  JsonWriter& Raw(std::string_view json);
 
   template <typename T>
   JsonWriter& Member(std::string_view key, const T& value) {

@@ -1,4 +1,4 @@
-// grouppose: train, evaluate, config, dataset. `grouppose SUBCOMMAND --help` says more.
+// grouppose: train, evaluate, config, dataset, checkpoint. `grouppose SUBCOMMAND --help` says more.
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -12,6 +12,7 @@
 #include "grouppose/config/dry_run.h"
 #include "grouppose/config/run.h"
 #include "grouppose/train/determinism.h"
+#include "tools/checkpoint_command.h"
 #include "tools/dataset_command.h"
 
 namespace {
@@ -58,6 +59,9 @@ struct RunFlags {
       return absl::InvalidArgumentError(
           "--init_ignore: expected with --init=FILE, from which it leaves out parameters");
     }
+    if (options.init_lenient && options.init.empty()) {
+      return absl::InvalidArgumentError("--init_lenient: expected with --init=FILE");
+    }
     for (const std::string& keyword : options.init_ignore) {
       if (keyword.empty()) return absl::InvalidArgumentError("--init_ignore: '' is a part of every name");
     }
@@ -78,6 +82,10 @@ constexpr char kDryRunHelp[] =
     "are "
     "not looked at";
 
+constexpr char kWeightsHelp[] =
+    "which state dict of a .pth file: model, or the file itself, where it is not given; ema_model is the moving "
+    "average";
+
 absl::Status Print(const absl::StatusOr<std::string>& text) {
   if (text.ok()) std::fputs(text->c_str(), stdout);
   return text.status();
@@ -92,13 +100,16 @@ absl::Status Train(const Arguments& arguments) {
   run.AddTo(&flags);
   flags.Optional("seed", &run.seed, "N", "names initial values, order and augmentation");
   flags.Optional("init", &run.options.init, "FILE",
-                 "safetensors to start from: a whole model, or the weights of a pretraining; replaces the "
+                 "weights to start from, safetensors or .pth: a whole model, or those of a pretraining; replaces the "
                  "pretraining of the experiment");
   flags.Repeated("init_ignore", &run.options.init_ignore, "KEYWORD",
                  "parameters of --init that are not loaded, by a part of their names");
+  flags.Switch("init_lenient", &run.options.init_lenient,
+               "pass over names that only --init or only the model has, with a warning for each");
+  flags.Optional("weights", &run.options.weights, "KEY", kWeightsHelp);
   flags.Optional(
       "init_backbone", &run.options.init_backbone, "FILE",
-      "safetensors with ImageNet weights of the backbone alone, named as torchvision's ResNet-50 or the official "
+      "ImageNet weights of the backbone alone, safetensors or .pth, named as torchvision's ResNet-50 or the official "
       "Swin names them");
   flags.Optional("resume", &run.options.resume, "auto|FILE",
                  "go on where a run stopped: auto takes checkpoints/latest.safetensors of the output folder if it is "
@@ -122,7 +133,8 @@ absl::Status Evaluate(const Arguments& arguments) {
       "Evaluates a checkpoint. Writes experiment, provenance, metrics, times (textproto) and results.json "
       "into the output folder. Prints how the numbers differ from the published row that the experiment names.");
   run.AddTo(&flags);
-  flags.Required("checkpoint", &checkpoint, "FILE", "weights, safetensors");
+  flags.Required("checkpoint", &checkpoint, "FILE", "weights, safetensors or .pth");
+  flags.Optional("weights", &run.options.weights, "KEY", kWeightsHelp);
   flags.Optional("split", &split, "NAME",
                  "train or val; of CrowdPose train or test; of synthetic people train, tuning or test; the "
                  "experiment's where it is not given");
@@ -150,6 +162,8 @@ constexpr Subcommand kSubcommands[] = {
     {"config", "show, explain and compare experiments",
      [](const Arguments& arguments) { return grouppose::experiments::RunConfigCommand(arguments); }},
     {"dataset", "draw synthetic people, join annotation files", grouppose::RunDatasetCommand},
+    {"checkpoint", "list, convert and compare files of weights",
+     [](const Arguments& arguments) { return grouppose::RunCheckpointCommand(arguments); }},
 };
 
 std::string Help() {

@@ -23,6 +23,16 @@ struct Slot {
 struct Findings {
   std::vector<std::string> missing, unexpected, wrong;
 
+  // Forgets the names that only one side has.
+  void PassOver(std::vector<std::string>* lines) {
+    if (lines != nullptr) {
+      for (const std::string& name : missing) lines->push_back(absl::StrCat("missing: ", name));
+      for (const std::string& name : unexpected) lines->push_back(absl::StrCat("unexpected: ", name));
+    }
+    missing.clear();
+    unexpected.clear();
+  }
+
   absl::Status ToStatus(const std::string& source) const {
     std::vector<std::string> parts;
     const auto add = [&parts](const char* what, const std::vector<std::string>& names) {
@@ -91,7 +101,7 @@ at::Tensor Pick(const std::map<std::string, at::Tensor>& tensors, const Slot& sl
       picked_name = name;
     }
   }
-  if (is_wanted && !is_given && options.strict) findings->missing.push_back(slot.names[0]);
+  if (is_wanted && !is_given) findings->missing.push_back(slot.names[0]);
   return picked;
 }
 
@@ -109,8 +119,9 @@ absl::Status LoadIntoModule(const std::map<std::string, at::Tensor>& tensors, co
     if (picked.defined()) copies.emplace_back(picked, slot.tensor);
   }
   for (const auto& [name, tensor] : tensors) {
-    if (options.strict && known.count(name) == 0 && !IsIgnored(name, options)) findings.unexpected.push_back(name);
+    if (known.count(name) == 0 && !IsIgnored(name, options)) findings.unexpected.push_back(name);
   }
+  if (!options.strict) findings.PassOver(options.passed_over);
   const absl::Status status = findings.ToStatus(options.source);
   if (!status.ok()) return status;
   const at::NoGradGuard no_grad;

@@ -19,6 +19,8 @@ namespace grouppose::checkpoint {
 struct LoadOptions {
   // Off: names that only one side has are passed over. Shapes must be equal either way.
   bool strict = true;
+  // Where not strict: takes "missing: NAME" and "unexpected: NAME" of all that was passed over.
+  std::vector<std::string>* passed_over = nullptr;
   // A name that contains one of these is left alone: neither loaded nor missed nor unexpected.
   std::vector<std::string> ignored;
   // Where the tensors come from; stands in front of a refusal.

@@ -113,6 +113,11 @@ TEST(LoadTest, WithoutStrictOnlyShapesCount) {
   options.strict = false;
   EXPECT_TRUE(LoadIntoModule({{"stray", at::full({1}, 0.0)}}, model, options).ok());
   ExpectUntouched(model);
+  std::vector<std::string> passed_over;
+  options.passed_over = &passed_over;
+  EXPECT_TRUE(LoadIntoModule({{"bias", at::full({4}, 0.0)}, {"stray", at::full({1}, 0.0)}}, model, options).ok());
+  EXPECT_THAT(passed_over, ::testing::ElementsAre("missing: decoder.head.weight", "missing: decoder.head.scale",
+                                                  "unexpected: stray"));
   EXPECT_FALSE(LoadIntoModule({{"bias", at::full({1}, 0.0)}}, model, options).ok());
   EXPECT_TRUE(LoadIntoModule({{"bias", at::full({4}, 5.0)}}, model, options).ok());
   EXPECT_TRUE(at::equal(model.bias, at::full({4}, 5.0)));

@@ -1,13 +1,12 @@
 #include "grouppose/checkpoint/safetensors.h"
 
-#include <ATen/ops/empty.h>
 #include <simdjson.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <memory>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "base/files.h"
 #include "base/status.h"
+#include "grouppose/checkpoint/storage.h"
 
 namespace grouppose::checkpoint {
 namespace {
@@ -27,8 +27,6 @@ namespace dom = simdjson::dom;
 constexpr char kMetadataKey[] = "__metadata__";
 // The format's own limit: a longer header is an attack on the JSON parser, not a model.
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
-// torch's operators iterate over at most 64 dimensions.
-constexpr size_t kMaxDimensions = 64;
 // The length of the header in front of it: a 64-bit integer.
 constexpr uint64_t kLengthBytes = 8;
 
@@ -37,8 +35,12 @@ struct Dtype {
   at::ScalarType type;
 };
 constexpr Dtype kDtypes[] = {
-    {"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf}, {"BF16", at::kBFloat16}, {"I64", at::kLong},
-    {"I32", at::kInt},    {"I16", at::kShort}, {"I8", at::kChar},  {"U8", at::kByte},       {"BOOL", at::kBool},
+    {"F64", at::kDouble},          {"F32", at::kFloat},        {"F16", at::kHalf},
+    {"BF16", at::kBFloat16},       {"I64", at::kLong},         {"I32", at::kInt},
+    {"I16", at::kShort},           {"I8", at::kChar},          {"U64", at::kUInt64},
+    {"U32", at::kUInt32},          {"U16", at::kUInt16},       {"U8", at::kByte},
+    {"BOOL", at::kBool},           {"C64", at::kComplexFloat}, {"F8_E4M3", at::kFloat8_e4m3fn},
+    {"F8_E5M2", at::kFloat8_e5m2},
 };
 
 std::string AllDtypes() {
@@ -221,52 +223,41 @@ class HeaderParser {
   const uint64_t data_bytes_;
 };
 
-// The next `size` bytes of the file.
-absl::Status ReadBytes(const std::string& path, std::ifstream* file, void* out, uint64_t size) {
-  if (!file->read(static_cast<char*>(out), static_cast<std::streamsize>(size))) {
-    return absl::UnknownError(absl::StrCat(path, ": cannot read: found ", file->gcount(), " bytes, expected ", size));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Header> ReadHeader(const std::string& path, std::ifstream* file, uint64_t file_bytes) {
+absl::StatusOr<Header> ReadHeader(const std::string& path, std::string_view file) {
   const auto refuse = [&path](const std::string& text) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": header: ", text));
   };
-  if (file_bytes < kLengthBytes) {
-    return refuse(
-        absl::StrCat("found a file of ", file_bytes, " bytes, expected a safetensors file of at least ", kLengthBytes));
+  if (file.size() < kLengthBytes) {
+    return refuse(absl::StrCat("found a file of ", file.size(), " bytes, expected a safetensors file of at least ",
+                               kLengthBytes));
   }
-  unsigned char length_bytes[kLengthBytes];
-  RETURN_IF_ERROR(ReadBytes(path, file, length_bytes, kLengthBytes));
   uint64_t length = 0;
-  for (size_t i = 0; i < kLengthBytes; ++i) length |= uint64_t{length_bytes[i]} << (8 * i);
-  const uint64_t limit = std::min(file_bytes - kLengthBytes, kMaxHeaderBytes);
+  for (size_t i = 0; i < kLengthBytes; ++i) length |= uint64_t{static_cast<unsigned char>(file[i])} << (8 * i);
+  const uint64_t limit = std::min<uint64_t>(file.size() - kLengthBytes, kMaxHeaderBytes);
   if (length > limit) {
     return refuse(
         absl::StrCat("found a header of ", length, " bytes, expected a safetensors file with at most ", limit));
   }
-  std::string json(length, '\0');
-  RETURN_IF_ERROR(ReadBytes(path, file, json.data(), length));
+  const std::string json(file.substr(kLengthBytes, length));
   if (json.empty() || json[0] != '{') return refuse("found other text, expected a JSON object from the first byte");
-  return HeaderParser(path, file_bytes - kLengthBytes - length).Parse(json);
+  return HeaderParser(path, file.size() - kLengthBytes - length).Parse(json);
 }
 
-absl::StatusOr<at::Tensor> ReadTensor(const std::string& path, std::ifstream* file, const Entry& entry) {
-  at::Tensor tensor = at::empty(entry.sizes, entry.type);
-  const uint64_t size = entry.end - entry.begin;
-  if (size == 0) return tensor;
-  auto* bytes = static_cast<unsigned char*>(tensor.mutable_data_ptr());
-  RETURN_IF_ERROR(ReadBytes(path, file, bytes, size));
+// `data_offset`: where the tensors' bytes begin in the file.
+absl::StatusOr<at::Tensor> TensorOf(const std::shared_ptr<const MappedFile>& file, uint64_t data_offset,
+                                    const Entry& entry) {
+  const uint64_t offset = data_offset + entry.begin, size = entry.end - entry.begin;
   if (entry.type == at::kBool) {
-    // any other byte in a bool is undefined behaviour
-    const auto* wrong = std::find_if(bytes, bytes + size, [](unsigned char byte) { return byte > 1; });
-    if (wrong != bytes + size) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ": tensor \"", entry.name, "\": found the byte ", *wrong,
-                                                     " at index ", wrong - bytes, ", expected 0 or 1 in a BOOL"));
+    const std::string_view bytes = file->bytes().substr(offset, size);
+    const std::optional<uint64_t> wrong = FirstByteThatIsNoBool(bytes);
+    if (wrong.has_value()) {
+      return absl::InvalidArgumentError(absl::StrCat(file->path(), ": tensor \"", entry.name, "\": found the byte ",
+                                                     static_cast<unsigned char>(bytes[*wrong]), " at index ", *wrong,
+                                                     ", expected 0 or 1 in a BOOL"));
     }
   }
-  return tensor;
+  return TensorOn(StorageAt(file, offset, size, at::elementSize(entry.type)), entry.type, /*offset=*/0, entry.sizes,
+                  DenseStrides(entry.sizes));
 }
 
 std::string JsonString(const std::string& text) {
@@ -329,23 +320,21 @@ std::string HeaderJson(const std::map<std::string, at::Tensor>& tensors, const s
 }  // namespace
 
 absl::StatusOr<TensorFile> ReadSafetensors(const std::string& path) {
-  if (base::IsDirectory(path))
-    return absl::InvalidArgumentError(absl::StrCat(path, ": found a folder, expected a file"));
-  std::error_code error;
-  const uint64_t file_bytes = std::filesystem::file_size(path, error);
-  std::ifstream file(path, std::ios::binary);
-  if (error || !file) {
-    const std::string message = absl::StrCat(path, ": cannot open the file, expected a safetensors file");
-    return base::FileExists(path) ? absl::PermissionDeniedError(message) : absl::NotFoundError(message);
-  }
-  ASSIGN_OR_RETURN(Header header, ReadHeader(path, &file, file_bytes));
-  TensorFile out;
-  out.metadata = std::move(header.metadata);
-  // the entries are in the order of the file and leave nothing out
+  ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
+  return ReadSafetensors(file);
+}
+
+absl::StatusOr<TensorFile> ReadSafetensors(const std::shared_ptr<const MappedFile>& file) {
+  ASSIGN_OR_RETURN(Header header, ReadHeader(file->path(), file->bytes()));
+  uint64_t data_bytes = 0;
+  for (const Entry& entry : header.entries) data_bytes = std::max(data_bytes, entry.end);
+  TensorFile result;
+  result.metadata = std::move(header.metadata);
   for (const Entry& entry : header.entries) {
-    ASSIGN_OR_RETURN(out.tensors[entry.name], ReadTensor(path, &file, entry));
+    // the data is what the file ends with
+    ASSIGN_OR_RETURN(result.tensors[entry.name], TensorOf(file, file->bytes().size() - data_bytes, entry));
   }
-  return out;
+  return result;
 }
 
 absl::Status WriteSafetensors(const std::string& path, const std::map<std::string, at::Tensor>& tensors,

@@ -190,7 +190,7 @@ absl::StatusOr<std::string> DescribeEvaluation(const Experiment& experiment, con
   GroupPose model(model_options);
   std::string weights = absl::StrCat(checkpoint, "; not looked at: there is no such file");
   if (base::FileExists(checkpoint)) {
-    RETURN_IF_ERROR(LoadCheckpoint(checkpoint, &model));
+    RETURN_IF_ERROR(LoadCheckpoint(checkpoint, experiment, options, &model));
     weights = checkpoint;
   }
 

@@ -339,7 +339,7 @@ absl::Status RunEvaluation(const Experiment& experiment, const std::string& chec
   const std::string name = split.empty() ? experiment.data().evaluation_split() : split;
   ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> dataset, OpenDataset(experiment.data(), options.data_root, name));
   GroupPose model(model_options);
-  RETURN_IF_ERROR(LoadCheckpoint(checkpoint, &model));
+  RETURN_IF_ERROR(LoadCheckpoint(checkpoint, experiment, options, &model));
   ASSIGN_OR_RETURN(RunFolder folder, RunFolder::OpenForEvaluation(experiment, options));
   CountParameters(model, &folder.metrics());
   RETURN_IF_ERROR(EvaluateAndRecord(experiment, options, *dataset, name, /*step=*/0, /*weights=*/"", &model, &folder));

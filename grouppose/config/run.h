@@ -28,14 +28,16 @@ struct RunOptions {
   std::string output;     // folder; made where it does not exist
   std::string data_root;  // of a COCO experiment
   uint64_t seed = 0;
-  std::string init;                      // safetensors to start from; replaces the pretraining of the experiment
+  std::string init;                      // weights to start from; replace the pretraining of the experiment
   std::vector<std::string> init_ignore;  // names that contain one of these are not loaded
-  std::string init_backbone;             // safetensors with ImageNet weights of the backbone alone
-  std::string resume;                    // "", "auto" (where the folder has a state) or a file
-  int64_t stop_after = 0;                // training steps of this start; the state is saved for --resume; 0: all steps
-  int threads = 0;                       // of one operator; 0: as many as there are cores
-  bool deterministic = false;            // one thread, torch's deterministic algorithms (see train/determinism.h)
-  bool quiet = false;                    // no progress
+  bool init_lenient = false;             // names of `init` that only one side has are passed over
+  std::string init_backbone;             // ImageNet weights of the backbone alone
+  std::string weights;         // of a .pth file: which state dict, such as "ema_model"; "": see ReadCheckpoint
+  std::string resume;          // "", "auto" (where the folder has a state) or a file
+  int64_t stop_after = 0;      // training steps of this start; the state is saved for --resume; 0: all steps
+  int threads = 0;             // of one operator; 0: as many as there are cores
+  bool deterministic = false;  // one thread, torch's deterministic algorithms (see train/determinism.h)
+  bool quiet = false;          // no progress
   // Of a cell: weights in checkpoint.safetensors, ground_truth.json always, no state to resume from.
   bool cell = false;
 };

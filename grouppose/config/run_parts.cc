@@ -1,6 +1,7 @@
 #include "grouppose/config/run_parts.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -13,15 +14,18 @@
 #include "experiments/experiment.h"
 #include "grouppose/attention/scheme.h"
 #include "grouppose/checkpoint/load.h"
+#include "grouppose/checkpoint/mapped_file.h"
+#include "grouppose/config/checkpoint_arguments.h"
 #include "grouppose/config/pretraining.h"
 
 namespace grouppose::config {
 namespace {
 
+using checkpoint::Checkpoint;
 using experiments::Experiment;
 
-// Of tensors in a state that are no weights.
-constexpr char kOptimizerPrefix[] = "optimizer.", kAveragePrefix[] = "average.";
+using checkpoint::kAveragePrefix;
+using checkpoint::kOptimizerPrefix;
 
 // Of an ImageNet checkpoint: the classifier and the norm in front of it, counters of batch norms that are frozen here,
 // and masks that follow from the size of the image.
@@ -30,6 +34,18 @@ bool BelongsToImageNet(const std::string& name) {
     if (absl::StartsWith(name, prefix)) return true;
   }
   return absl::EndsWith(name, ".num_batches_tracked") || absl::EndsWith(name, ".attn_mask");
+}
+
+// A state to resume from.
+absl::StatusOr<checkpoint::TensorFile> ReadState(const std::string& path) {
+  ASSIGN_OR_RETURN(const auto file, checkpoint::MappedFile::Open(path));
+  const absl::StatusOr<checkpoint::FileFormat> format = checkpoint::FormatOf(*file);
+  if (format.ok() && *format != checkpoint::FileFormat::kSafetensors) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": found a file of ", checkpoint::FormatName(*format),
+                                                   ", expected a state that training saved; --init starts from the "
+                                                   "weights of other files"));
+  }
+  return checkpoint::ReadSafetensors(file);
 }
 
 // "norm1.weight" of a Swin, but not "layers.0.blocks.0.norm1.weight".
@@ -71,43 +87,56 @@ Weights WeightsOf(const GroupPose& model) {
   return tensors;
 }
 
-absl::StatusOr<Weights> ReadWeights(const std::string& path) {
-  ASSIGN_OR_RETURN(checkpoint::TensorFile file, checkpoint::ReadSafetensors(path));
-  std::map<std::string, at::Tensor> weights;
-  for (auto& [name, tensor] : file.tensors) {
-    if (absl::StartsWith(name, kOptimizerPrefix) || absl::StartsWith(name, kAveragePrefix)) continue;
-    weights[name] = std::move(tensor);
+absl::StatusOr<Checkpoint> ReadWeights(const std::string& path, const Experiment& experiment,
+                                       const RunOptions& options) {
+  checkpoint::ReadOptions read;
+  read.weights = options.weights;
+  ASSIGN_OR_RETURN(Checkpoint weights, checkpoint::ReadCheckpoint(path, read));
+  if (!options.quiet && weights.taken == "ema_model") {
+    std::fprintf(stderr, "%s: the moving average of the weights\n", path.c_str());
+  }
+  for (const std::string& line : Disagreements(weights.arguments, experiment)) {
+    std::fprintf(stderr, "warning: %s: %s\n", path.c_str(), line.c_str());
   }
   return weights;
 }
 
-absl::Status LoadCheckpoint(const std::string& path, GroupPose* model) {
-  ASSIGN_OR_RETURN(const Weights weights, ReadWeights(path));
+absl::Status LoadCheckpoint(const std::string& path, const Experiment& experiment, const RunOptions& options,
+                            GroupPose* model) {
+  ASSIGN_OR_RETURN(const Checkpoint weights, ReadWeights(path, experiment, options));
   checkpoint::LoadOptions load;
-  load.source = path;
-  return checkpoint::LoadIntoModule(weights, *model, load);
+  load.source = weights.Source();
+  return checkpoint::LoadIntoModule(weights.tensors, *model, load);
 }
 
-absl::Status LoadInitial(const RunOptions& options, GroupPose* model) {
-  ASSIGN_OR_RETURN(const Weights weights, ReadWeights(options.init));
-  const bool has_decoder = std::any_of(weights.begin(), weights.end(), [](const auto& entry) {
+absl::Status LoadInitial(const Experiment& experiment, const RunOptions& options, GroupPose* model) {
+  ASSIGN_OR_RETURN(const Checkpoint weights, ReadWeights(options.init, experiment, options));
+  const bool has_decoder = std::any_of(weights.tensors.begin(), weights.tensors.end(), [](const auto& entry) {
     return absl::StartsWith(entry.first, "transformer.decoder.");
   });
-  if (!has_decoder && options.init_ignore.empty()) return LoadPretrained(weights, options.init, model);
+  if (!has_decoder && options.init_ignore.empty() && !options.init_lenient) {
+    return LoadPretrained(weights.tensors, weights.Source(), model);
+  }
+  std::vector<std::string> passed_over;
   checkpoint::LoadOptions load;
-  load.source = options.init;
+  load.source = weights.Source();
   load.ignored = options.init_ignore;
-  return checkpoint::LoadIntoModule(weights, *model, load);
+  load.strict = !options.init_lenient;
+  load.passed_over = &passed_over;
+  RETURN_IF_ERROR(checkpoint::LoadIntoModule(weights.tensors, *model, load));
+  for (const std::string& line : passed_over)
+    std::fprintf(stderr, "warning: %s: %s\n", options.init.c_str(), line.c_str());
+  return absl::OkStatus();
 }
 
 absl::Status LoadBackbone(const RunOptions& options, GroupPose* model) {
   const std::string& path = options.init_backbone;
-  ASSIGN_OR_RETURN(const Weights given, ReadWeights(path));
+  ASSIGN_OR_RETURN(const Checkpoint given, checkpoint::ReadCheckpoint(path));
   const std::vector<nn::NamedTensor> own = model->backbone().StateDict();
   // torchvision's names stand below "body." here
   const std::string body = absl::StartsWith(own.front().name, "body.") ? "body." : "";
   Weights weights;
-  for (const auto& [name, tensor] : given) {
+  for (const auto& [name, tensor] : given.tensors) {
     const std::string local = std::string(absl::StripPrefix(absl::StripPrefix(name, "backbone.0."), "body."));
     if (!BelongsToImageNet(local)) weights[body + local] = tensor;
   }
@@ -118,7 +147,7 @@ absl::Status LoadBackbone(const RunOptions& options, GroupPose* model) {
     if (found == weights.end() && may_be_missing) weights[named.name] = named.tensor;
   }
   checkpoint::LoadOptions load;
-  load.source = path;
+  load.source = given.Source();
   return checkpoint::LoadIntoModule(weights, model->backbone(), load);
 }
 
@@ -136,7 +165,7 @@ absl::StatusOr<std::string> LoadStart(const Experiment& experiment, const RunOpt
     return base::Sha256OfFile(options.init_backbone);
   }
   if (options.init.empty()) return "";
-  RETURN_IF_ERROR(LoadInitial(options, model));
+  RETURN_IF_ERROR(LoadInitial(experiment, options, model));
   return base::Sha256OfFile(options.init);
 }
 
@@ -149,7 +178,7 @@ absl::StatusOr<std::optional<ResumePoint>> FindResumePoint(const Experiment& exp
   ResumePoint point;
   point.path = options.resume == "auto" ? base::JoinPath(options.output, kStateFile) : options.resume;
   if (options.resume == "auto" && !base::FileExists(point.path)) return std::optional<ResumePoint>();
-  ASSIGN_OR_RETURN(point.file, checkpoint::ReadSafetensors(point.path));
+  ASSIGN_OR_RETURN(point.file, ReadState(point.path));
   const std::string& step = point.file.metadata["training_step"];
   if (!absl::SimpleAtoi(step, &point.step)) {
     return absl::InvalidArgumentError(

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "experiments/experiment.pb.h"
 #include "experiments/metrics.pb.h"
+#include "grouppose/checkpoint/read_checkpoint.h"
 #include "grouppose/checkpoint/safetensors.h"
 #include "grouppose/config/run.h"
 #include "grouppose/model/group_pose.h"
@@ -36,14 +37,18 @@ void CountParameters(const GroupPose& model, experiments::Metrics* metrics);
 // Under every official name; the tensors share the model's memory.
 Weights WeightsOf(const GroupPose& model);
 
-// The weights of a file, the optimiser's state and the moving average left out.
-absl::StatusOr<Weights> ReadWeights(const std::string& path);
+// The weights of a file of any format, options.weights of them. Warns on stderr of arguments in it that disagree with
+// the experiment.
+absl::StatusOr<checkpoint::Checkpoint> ReadWeights(const std::string& path, const experiments::Experiment& experiment,
+                                                   const RunOptions& options);
 
 // A whole model's weights.
-absl::Status LoadCheckpoint(const std::string& path, GroupPose* model);
+absl::Status LoadCheckpoint(const std::string& path, const experiments::Experiment& experiment,
+                            const RunOptions& options, GroupPose* model);
 
-// options.init into the model: a whole model, or the weights of a pretraining.
-absl::Status LoadInitial(const RunOptions& options, GroupPose* model);
+// options.init into the model: a whole model, or the weights of a pretraining. With options.init_lenient names that
+// only one side has are passed over, with a warning on stderr for each.
+absl::Status LoadInitial(const experiments::Experiment& experiment, const RunOptions& options, GroupPose* model);
 
 // options.init_backbone into the backbone, under the names of torchvision's ResNet-50 or of the official Swin, with or
 // without "backbone.0." in front. The classifier of ImageNet is left out; the norms behind Swin's output stages, which
