@@ -104,6 +104,10 @@ absl::Status ListSafetensors(const std::shared_ptr<const MappedFile>& mapped, Co
 
 absl::StatusOr<Contents> ListContents(const std::string& path) {
   ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
+  return ListContents(mapped);
+}
+
+absl::StatusOr<Contents> ListContents(const std::shared_ptr<const MappedFile>& mapped) {
   Contents contents;
   contents.file_bytes = mapped->bytes().size();
   ASSIGN_OR_RETURN(const FileFormat format, FormatOf(*mapped));

@@ -3,11 +3,13 @@
 #define GROUPPOSE_CHECKPOINT_CONTENTS_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "grouppose/checkpoint/mapped_file.h"
 
 namespace grouppose::checkpoint {
 
@@ -28,6 +30,7 @@ struct Contents {
 
 // InvalidArgument and NotFound as ReadCheckpoint, but a file without a state dict has contents too.
 absl::StatusOr<Contents> ListContents(const std::string& path);
+absl::StatusOr<Contents> ListContents(const std::shared_ptr<const MappedFile>& file);
 
 }  // namespace grouppose::checkpoint
 

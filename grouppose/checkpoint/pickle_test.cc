@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "grouppose/checkpoint/test_files.h"
 
 namespace grouppose::checkpoint {
 namespace {
@@ -31,31 +32,6 @@ void ExpectRefused(const std::string& body, const std::string& text) {
   EXPECT_THAT(message, HasSubstr(text));
   EXPECT_THAT(message, HasSubstr("expected"));
   EXPECT_EQ(message.find('\n'), std::string::npos);
-}
-
-// Text, a global, a little-endian number.
-std::string Text(const std::string& text) { return absl::StrCat("U", std::string(1, char(text.size())), text); }
-std::string Name(const std::string& module, const std::string& name) {
-  return absl::StrCat("c", module, "\n", name, "\n");
-}
-std::string Int(uint32_t value) {
-  std::string out = "J";
-  for (int i = 0; i < 4; ++i) out += static_cast<char>(value >> (8 * i));
-  return out;
-}
-
-std::string Storage(const std::string& type, uint32_t elements, const std::string& key = "0") {
-  return absl::StrCat("(", Text("storage"), Name("torch", type), Text(key), Text("cuda:0"), Int(elements), "tQ");
-}
-std::string Ints(const std::vector<uint32_t>& values) {
-  std::string out = "(";
-  for (const uint32_t value : values) out += Int(value);
-  return out + "t";
-}
-std::string Tensor(const std::string& storage, uint32_t offset, const std::vector<uint32_t>& sizes,
-                   const std::vector<uint32_t>& strides) {
-  return absl::StrCat(Name("torch._utils", "_rebuild_tensor_v2"), "(", storage, Int(offset), Ints(sizes), Ints(strides),
-                      "\x89", Name("collections", "OrderedDict"), ")RtR");
 }
 
 TEST(PickleTest, Scalars) {
@@ -108,9 +84,9 @@ TEST(PickleTest, ContainersAndPlainObjects) {
 }
 
 TEST(PickleTest, TensorsAreViewsOfStorages) {
-  const std::string storage = Storage("HalfStorage", 12);
-  const auto pickle = Read("(" + Tensor(storage, 1, {2, 3}, {4, 1}) + Tensor(storage, 0, {4, 3}, {1, 4}) +
-                           Tensor(storage, 12, {0}, {1}) + "t");
+  const std::string storage = StorageText("HalfStorage", 12);
+  const auto pickle = Read("(" + TensorText(storage, 1, {2, 3}, {4, 1}) + TensorText(storage, 0, {4, 3}, {1, 4}) +
+                           TensorText(storage, 12, {0}, {1}) + "t");
   ASSERT_TRUE(pickle.ok()) << pickle.status();
   ASSERT_EQ(pickle->storages.size(), 1);
   EXPECT_EQ(pickle->storages[0].location, "cuda:0");
@@ -122,25 +98,25 @@ TEST(PickleTest, TensorsAreViewsOfStorages) {
 }
 
 TEST(PickleTest, ViewsOutsideOfTheirStorageAreRefused) {
-  const std::string storage = Storage("FloatStorage", 12);
-  EXPECT_TRUE(Read(Tensor(storage, 0, {12}, {1})).ok());
-  ExpectRefused(Tensor(storage, 0, {13}, {1}), "shape [13]");
-  ExpectRefused(Tensor(storage, 1, {12}, {1}), "offset 1");
-  ExpectRefused(Tensor(storage, 0, {2}, {12}), "strides [12]");
-  ExpectRefused(Tensor(storage, 13, {0}, {1}), "offset 13");
-  ExpectRefused(Tensor(storage, 0, {0xfffffffe}, {1}), "-2");
-  ExpectRefused(Tensor(storage, 0, {2}, {0xffffffff}), "-1");
-  ExpectRefused(Tensor(storage, 0, {2, 2}, {1}), "as many strides");
+  const std::string storage = StorageText("FloatStorage", 12);
+  EXPECT_TRUE(Read(TensorText(storage, 0, {12}, {1})).ok());
+  ExpectRefused(TensorText(storage, 0, {13}, {1}), "shape [13]");
+  ExpectRefused(TensorText(storage, 1, {12}, {1}), "offset 1");
+  ExpectRefused(TensorText(storage, 0, {2}, {12}), "strides [12]");
+  ExpectRefused(TensorText(storage, 13, {0}, {1}), "offset 13");
+  ExpectRefused(TensorText(storage, 0, {0xfffffffe}, {1}), "-2");
+  ExpectRefused(TensorText(storage, 0, {2}, {0xffffffff}), "-1");
+  ExpectRefused(TensorText(storage, 0, {2, 2}, {1}), "as many strides");
   // products that wrap around
   const std::vector<uint32_t> large(3, 0x7fffffff);
-  ExpectRefused(Tensor(storage, 0, large, {0, 0, 0}), "2^63");
-  ExpectRefused(Tensor(storage, 0, {0, 0x7fffffff, 0x7fffffff, 4}, {0, 0, 0, 0}), "2^63");
-  ExpectRefused(Tensor(storage, 0, {2, 2, 2}, large), "within the 12 elements");
-  ExpectRefused(Tensor(storage, 0, std::vector<uint32_t>(65, 1), std::vector<uint32_t>(65, 1)), "65 dimensions");
+  ExpectRefused(TensorText(storage, 0, large, {0, 0, 0}), "2^63");
+  ExpectRefused(TensorText(storage, 0, {0, 0x7fffffff, 0x7fffffff, 4}, {0, 0, 0, 0}), "2^63");
+  ExpectRefused(TensorText(storage, 0, {2, 2, 2}, large), "within the 12 elements");
+  ExpectRefused(TensorText(storage, 0, std::vector<uint32_t>(65, 1), std::vector<uint32_t>(65, 1)), "65 dimensions");
   // a view that repeats: small in the file, large for everybody who copies it
-  ExpectRefused(Tensor(storage, 0, {3000}, {0}), "10000 bytes");
-  ExpectRefused(Tensor(Storage("FloatStorage", 251), 0, {1}, {1}), "1000 bytes of the file");
-  ExpectRefused("(" + Storage("FloatStorage", 2) + Storage("FloatStorage", 3) + "t", "another type or size");
+  ExpectRefused(TensorText(storage, 0, {3000}, {0}), "10000 bytes");
+  ExpectRefused(TensorText(StorageText("FloatStorage", 251), 0, {1}, {1}), "1000 bytes of the file");
+  ExpectRefused("(" + StorageText("FloatStorage", 2) + StorageText("FloatStorage", 3) + "t", "another type or size");
   ExpectRefused(storage, "a storage by itself");
   ExpectRefused(Text("storage") + "Q", "'storage'");
 }
@@ -203,7 +179,7 @@ TEST(PickleTest, WhatPythonWouldRefuseIsRefused) {
   EXPECT_FALSE(ReadPickle("", kLimits).ok());
   EXPECT_FALSE(ReadPickle("N.", kLimits).ok());
   EXPECT_FALSE(ReadPickle("\x80\x06N.", kLimits).ok());
-  const std::string whole = "\x80\x02" + Tensor(Storage("FloatStorage", 12), 0, {12}, {1}) + ".";
+  const std::string whole = "\x80\x02" + TensorText(StorageText("FloatStorage", 12), 0, {12}, {1}) + ".";
   ASSERT_TRUE(ReadPickle(whole, kLimits).ok());
   for (size_t size = 0; size < whole.size(); ++size)
     EXPECT_FALSE(ReadPickle(whole.substr(0, size), kLimits).ok()) << size;

@@ -186,8 +186,12 @@ absl::StatusOr<FileFormat> FormatOf(const MappedFile& file) {
 
 absl::StatusOr<Checkpoint> ReadCheckpoint(const std::string& path, const ReadOptions& options) {
   ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
+  return ReadCheckpoint(file, options);
+}
+
+absl::StatusOr<Checkpoint> ReadCheckpoint(const std::shared_ptr<const MappedFile>& file, const ReadOptions& options) {
   Checkpoint checkpoint;
-  checkpoint.path = path;
+  checkpoint.path = file->path();
   ASSIGN_OR_RETURN(checkpoint.format, FormatOf(*file));
   if (checkpoint.format == FileFormat::kSafetensors) {
     RETURN_IF_ERROR(TakeSafetensors(file, options, &checkpoint));

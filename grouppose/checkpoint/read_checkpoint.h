@@ -17,6 +17,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,8 @@ struct ReadOptions {
 // InvalidArgument for a file that is none of these, is broken or hostile, or has no such state dict; NotFound where
 // there is no file.
 absl::StatusOr<Checkpoint> ReadCheckpoint(const std::string& path, const ReadOptions& options = {});
+absl::StatusOr<Checkpoint> ReadCheckpoint(const std::shared_ptr<const MappedFile>& file,
+                                          const ReadOptions& options = {});
 
 }  // namespace grouppose::checkpoint
 
