@@ -229,7 +229,10 @@ absl::Status Convert(const Arguments& arguments, std::ostream& out) {
     RETURN_IF_ERROR(checkpoint::WriteSafetensors(output, checkpoint.tensors, MetadataOf(checkpoint)));
   }
   out << absl::StrFormat("%s: %d tensors of %s\n", files[1], checkpoint.tensors.size(), checkpoint.Source());
-  if (!checkpoint.left_out.empty()) out << "left out: " << absl::StrJoin(checkpoint.left_out, ", ") << "\n";
+  Arguments left_out = checkpoint.left_out;
+  // as metadata they are still there
+  if (!to_pth) left_out.erase(std::remove(left_out.begin(), left_out.end(), "args"), left_out.end());
+  if (!left_out.empty()) out << "left out: " << absl::StrJoin(left_out, ", ") << "\n";
   return absl::OkStatus();
 }
 

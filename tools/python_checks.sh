@@ -126,6 +126,15 @@ equals_pycocotools_after_photos() {
     "$python" tools/python/run_results_check.py --run="$work/photos" --gt="$work/photos/ground_truth.json"
 }
 
+# torch.load reads what `checkpoint convert` writes, and we read what torch.save writes, in both of its formats. PyPI's
+# torch is not in the environment, for it needs 2 GB of CUDA's libraries: GROUPPOSE_TORCH_PYTHON names a Python with it.
+torch_loads_what_we_convert() {
+  local program
+  program=$(grouppose) || return 1
+  mkdir -p "$work/torch"
+  "${GROUPPOSE_TORCH_PYTHON:-$python}" tools/python/torch_load_check.py --grouppose="$program" --work="$work/torch"
+}
+
 if ! python=$(environment); then
   failed=1
   echo "FAIL environment: the packages could not be installed; they are fetched from PyPI once, then kept"
@@ -136,4 +145,5 @@ check pose_eval.coco_large equals_pycocotools coco_large
 check pose_eval.mutations equals_pycocotools_on_mutations
 check grouppose.synthetic equals_pycocotools_after_training
 check grouppose.photos equals_pycocotools_after_photos
+check checkpoint.torch_load torch_loads_what_we_convert
 finish

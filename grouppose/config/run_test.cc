@@ -12,6 +12,7 @@
 #include "experiments/experiment.h"
 #include "experiments/metrics.pb.h"
 #include "experiments/textproto.h"
+#include "grouppose/checkpoint/pth_writer.h"
 #include "grouppose/checkpoint/safetensors.h"
 #include "grouppose/testing/fixtures.h"
 
@@ -314,6 +315,44 @@ TEST(RunTrainingTest, StartsFromWeightsOfTheBackbone) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr("1 unexpected: body.layer9.weight"));
   EXPECT_THAT(std::string(RunTraining(Small(), options).message()), HasSubstr("pretrains its backbone"));
   EXPECT_FALSE(base::FileExists(options.output));
+}
+
+// Weights in a file of torch.save are worth what the same are worth in ours.
+TEST(RunEvaluationTest, ReadsFilesOfTorchSave) {
+  const RunOptions training = OptionsFor("to_pth");
+  ASSERT_EQ(RunTraining(Small(), training), absl::OkStatus());
+  const std::string weights = training.output + "/checkpoints/step00000006.safetensors";
+  const auto trained = checkpoint::ReadSafetensors(weights);
+  ASSERT_TRUE(trained.ok()) << trained.status();
+  std::map<std::string, at::Tensor> tensors = trained->tensors;
+  const std::string pth = training.output + "/checkpoints/weights.pth";
+  ASSERT_TRUE(checkpoint::WritePth(pth, tensors).ok());
+
+  RunOptions first = OptionsFor("from_safetensors"), second = OptionsFor("from_pth");
+  ASSERT_EQ(RunEvaluation(Small(), weights, "", first), absl::OkStatus());
+  ASSERT_EQ(RunEvaluation(Small(), pth, "", second), absl::OkStatus());
+  EXPECT_EQ(Content(first, "metrics.textproto"), Content(second, "metrics.textproto"));
+  EXPECT_EQ(Content(first, "results.json"), Content(second, "results.json"));
+
+  // another state dict is taken where it is asked for, and not where it is not there
+  second.weights = "ema_model";
+  EXPECT_THAT(std::string(RunEvaluation(Small(), pth, "", second).message()), HasSubstr("'ema_model'"));
+
+  // strict, unless told otherwise
+  const std::string partial = training.output + "/checkpoints/partial.pth";
+  ASSERT_EQ(tensors.erase("class_embed.0.bias") + tensors.erase("transformer.decoder.class_embed.0.bias"), 2);
+  ASSERT_TRUE(checkpoint::WritePth(partial, tensors).ok());
+  RunOptions start = OptionsFor("partial");
+  start.init = partial;
+  const std::string refusal(RunTraining(Small(), start).message());
+  EXPECT_THAT(refusal, HasSubstr(partial + ", 'model': 1 missing: "));
+  EXPECT_THAT(refusal, HasSubstr("class_embed.0.bias"));
+  start.init_lenient = true;
+  EXPECT_EQ(RunTraining(Small(), start), absl::OkStatus());
+
+  // a run goes on from its own states only
+  start.resume = pth;
+  EXPECT_THAT(std::string(RunTraining(Small(), start).message()), HasSubstr("--init starts from the weights"));
 }
 
 TEST(RunTrainingTest, RefusesWhatItCannotUseBeforeWritingAnything) {
