@@ -120,12 +120,12 @@ def _cell_folder(ctx):
     # others, or with none, takes nothing away.
     return "%s.photos%d" % (ctx.label.name, hash(" ".join(_settings_given(ctx))) & 0x7fffffff)
 
-def _resolve(ctx, experiment, overrides, name):
+def _resolve(ctx, experiment, overrides, name, last = []):
     """The resolved experiment as a file: what trains depends on it alone, not on whatever else `extends` may reach."""
     resolved = ctx.actions.declare_file(name)
     args = ctx.actions.args()
     args.add(experiment, format = "--experiment=%s")
-    args.add_all(overrides + _setting(ctx, "_set"), format_each = "--set=%s")
+    args.add_all(overrides + _setting(ctx, "_set") + last, format_each = "--set=%s")
     args.add(resolved, format = "--output=%s")
     ctx.actions.run(
         executable = ctx.executable._resolve,
@@ -216,10 +216,11 @@ _training_cell = rule(
 
 def _study_images_impl(ctx):
     folder = ctx.actions.declare_directory(ctx.label.name)
-    resolved = _resolve(ctx, ctx.file.experiment, ctx.attr.overrides + [
-        "data.synthetic.train_images=50",
+    few_images = [
+        "data.synthetic.train_images=50",  # none is shown, and validation wants as many as a batch has
         "data.synthetic.test_images=%d" % ctx.attr.count,
-    ], ctx.label.name + ".textproto")
+    ]
+    resolved = _resolve(ctx, ctx.file.experiment, ctx.attr.overrides, ctx.label.name + ".textproto", few_images)
     args = ctx.actions.args()
     args.add(resolved, format = "--experiment=%s")
     args.add(folder.path, format = "--output=%s")
