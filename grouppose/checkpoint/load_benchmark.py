@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Loading a checkpoint of 200 MB: torch.load and ours in turns, a fresh process for each, the file in the page cache.
+"""Loading a checkpoint of 200 MB: torch.load and ours in turns, a fresh process and one thread for each, the file in the
+page cache.
 
   ./bazelw build //grouppose/checkpoint:load_benchmark //tools:grouppose
   PYTHON_WITH_TORCH grouppose/checkpoint/load_benchmark.py --bin="$(./bazelw info bazel-bin)" [--rounds=15]
@@ -9,6 +10,7 @@ tensors of a model.
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -17,6 +19,9 @@ from pathlib import Path
 
 # Of Swin-T's and ResNet-50's models: some hundred tensors, most of the bytes in a few dozen.
 SHAPES = [(2048, 256), (256, 2048), (768, 256), (256,), (2048,), (256, 256, 3, 3)] * 27
+
+# Copies by threads that wait for each other measure the machine's other programs.
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 LOAD = """
 import sys, time, torch
@@ -57,7 +62,7 @@ def main():
         times = {name: [] for name in ways}
         for _ in range(options.rounds):
             for name, command in ways.items():
-                done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+                done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=ONE_THREAD)
                 times[name].append(tuple(float(word) for word in done.stdout.split()))
         print("%d MB, %d tensors, %d rounds; ms" % (Path(pth).stat().st_size / 1e6, len(model), options.rounds))
         print("%-28s %8s %8s %14s %8s" % ("", "read", "fastest", "read and copy", "fastest"))
