@@ -1,4 +1,4 @@
-// grouppose: train, evaluate, config, dataset, checkpoint. `grouppose SUBCOMMAND --help` says more.
+// grouppose: train, evaluate, config, dataset, checkpoint, parity. `grouppose SUBCOMMAND --help` says more.
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -14,6 +14,7 @@
 #include "grouppose/train/determinism.h"
 #include "tools/checkpoint_command.h"
 #include "tools/dataset_command.h"
+#include "tools/parity_command.h"
 
 namespace {
 
@@ -164,6 +165,7 @@ constexpr Subcommand kSubcommands[] = {
     {"dataset", "draw synthetic people, join annotation files", grouppose::RunDatasetCommand},
     {"checkpoint", "list, convert and compare files of weights",
      [](const Arguments& arguments) { return grouppose::RunCheckpointCommand(arguments); }},
+    {"parity", "compare this build with recorded outputs of the official implementation", grouppose::RunParityCommand},
 };
 
 std::string Help() {

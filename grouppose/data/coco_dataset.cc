@@ -87,23 +87,24 @@ absl::StatusOr<Place> PlaceOf(const CocoOptions& options) {
                absl::StrCat("json/crowdpose_", options.split == "train" ? "trainval" : "test", ".json"), "images"};
 }
 
-// The person as a target, or false where its box has no part in the image.
-bool ToPerson(const eval::Annotation& annotation, const eval::Image& image, eval::AreaRule area_rule, Person* person) {
-  const double width = static_cast<double>(image.width), height = static_cast<double>(image.height);
+}  // namespace
+
+std::optional<Person> ToPerson(const eval::Annotation& annotation, const ImageSize& size, eval::AreaRule area_rule) {
+  if (!IsLabelled(annotation)) return std::nullopt;
+  const double width = static_cast<double>(size.width), height = static_cast<double>(size.height);
   const auto [x, y, w, h] = annotation.bbox;
   const double left = std::clamp(x, 0.0, width), right = std::clamp(x + w, 0.0, width);
   const double top = std::clamp(y, 0.0, height), bottom = std::clamp(y + h, 0.0, height);
-  if (!(right > left && bottom > top)) return false;
-  person->box = {left, top, right - left, bottom - top};
+  if (!(right > left && bottom > top)) return std::nullopt;
+  Person person;
+  person.box = {left, top, right - left, bottom - top};
   // a data set without areas takes the box, and so does an annotation without one
-  const double box_area = person->box[2] * person->box[3];
-  person->area = area_rule == eval::AreaRule::kAnnotated ? annotation.area.value_or(box_area) : box_area;
-  person->keypoints = annotation.keypoints;
-  person->num_keypoints = static_cast<int>(annotation.num_keypoints);
-  return true;
+  const double box_area = person.box[2] * person.box[3];
+  person.area = area_rule == eval::AreaRule::kAnnotated ? annotation.area.value_or(box_area) : box_area;
+  person.keypoints = annotation.keypoints;
+  person.num_keypoints = static_cast<int>(annotation.num_keypoints);
+  return person;
 }
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<CocoDataset>> CocoDataset::Open(const CocoOptions& options) {
   ASSIGN_OR_RETURN(const Place place, PlaceOf(options));
@@ -137,12 +138,9 @@ CocoDataset::CocoDataset(const CocoOptions& options, const eval::KeypointDataset
   for (size_t i = 0; i < ground_truth_.images.size(); ++i) index_of[ground_truth_.images[i].id] = i;
   for (const eval::Annotation& annotation : ground_truth_.annotations) {
     const size_t index = index_of.at(annotation.image_id);
-    Person person;
-    if (!IsLabelled(annotation) ||
-        !ToPerson(annotation, ground_truth_.images[index], description_.area_rule, &person)) {
-      continue;
-    }
-    persons_[index].push_back(std::move(person));
+    const eval::Image& image = ground_truth_.images[index];
+    std::optional<Person> person = ToPerson(annotation, {image.height, image.width}, description_.area_rule);
+    if (person.has_value()) persons_[index].push_back(*std::move(person));
   }
 }
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,10 @@ struct CocoOptions {
   // Keeps decoded images: a COCO photo is about 0.9 MB.
   bool cache_images = false;
 };
+
+// An annotation as the person to train on. Its box is clamped to the image; none for a crowd, for a person without a
+// labelled joint and where nothing of the box is left.
+std::optional<Person> ToPerson(const eval::Annotation& annotation, const ImageSize& size, eval::AreaRule area_rule);
 
 // Images in ascending order of their ids: of "train" those with a labelled keypoint (a sum of num_keypoints above 0
 // over all annotations), of the others all.

@@ -18,10 +18,9 @@ namespace {
 
 // AVX2 is the baseline of our own code as well; a newer machine must not take wider kernels, for they sum in another
 // order. MKL_CBWR makes MKL independent of the alignment of its inputs.
-constexpr std::pair<const char*, const char*> kPinned[] = {
-    {"ATEN_CPU_CAPABILITY", "avx2"}, {"MKL_CBWR", "AVX2"},           {"MKL_NUM_THREADS", "1"},
-    {"OMP_NUM_THREADS", "1"},        {"ONEDNN_MAX_CPU_ISA", "AVX2"},
-};
+using Variables = std::vector<std::pair<const char*, const char*>>;
+
+Variables Kernels() { return {{"ATEN_CPU_CAPABILITY", "avx2"}, {"MKL_CBWR", "AVX2"}, {"ONEDNN_MAX_CPU_ISA", "AVX2"}}; }
 
 // What this process was started with, program name first.
 std::vector<std::string> OwnArguments() {
@@ -31,11 +30,9 @@ std::vector<std::string> OwnArguments() {
   return arguments;
 }
 
-}  // namespace
-
-void PinEnvironment() {
+void Pin(const Variables& variables) {
   bool pinned = true;
-  for (const auto& [name, value] : kPinned) {
+  for (const auto& [name, value] : variables) {
     const char* found = std::getenv(name);
     if (found != nullptr && std::strcmp(found, value) == 0) continue;
     pinned = false;
@@ -49,6 +46,16 @@ void PinEnvironment() {
   ::execv("/proc/self/exe", argv.data());
   throw std::runtime_error(std::string("cannot start again with a pinned environment: ") + std::strerror(errno));
 }
+
+}  // namespace
+
+void PinEnvironment() {
+  Variables variables = Kernels();
+  variables.insert(variables.end(), {{"MKL_NUM_THREADS", "1"}, {"OMP_NUM_THREADS", "1"}});
+  Pin(variables);
+}
+
+void PinInstructionSet() { Pin(Kernels()); }
 
 void UseDeterministicAlgorithms() {
   at::set_num_threads(1);

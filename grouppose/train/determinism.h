@@ -12,6 +12,9 @@ namespace grouppose::train {
 // anything is read, written or printed, for that would happen twice.
 void PinEnvironment();
 
+// The same for the kernels alone: any number of threads.
+void PinInstructionSet();
+
 // One intra-op thread, deterministic algorithms (an operator without one throws), no cuDNN benchmarking.
 void UseDeterministicAlgorithms();
 

@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 
+#include <unordered_map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,18 +11,29 @@
 
 namespace grouppose::train {
 
-WeightAverage::WeightAverage(const std::vector<nn::NamedTensor>& parameters, double decay) : decay_(decay) {
+WeightAverage::WeightAverage(const std::vector<nn::NamedTensor>& parameters, double decay, SharedWeights shared)
+    : decay_(decay) {
   GROUPPOSE_CHECK(decay >= 0 && decay < 1, "decay is ", decay);
+  std::unordered_map<const void*, size_t> index;
   for (const nn::NamedTensor& named : parameters) {
     if (!named.tensor.requires_grad()) continue;
-    const at::Tensor weight = named.tensor.detach();
-    entries_.push_back({named.name, weight, weight.clone()});
+    const auto [found, is_new] = index.emplace(named.tensor.unsafeGetTensorImpl(), entries_.size());
+    if (is_new) {
+      const at::Tensor weight = named.tensor.detach();
+      entries_.push_back({{named.name}, weight, weight.clone()});
+      continue;
+    }
+    Entry& entry = entries_[found->second];
+    entry.names.push_back(named.name);
+    if (shared == SharedWeights::kOncePerName) ++entry.updates;
   }
 }
 
 void WeightAverage::Update() {
   const at::NoGradGuard no_grad;
-  for (Entry& entry : entries_) entry.average.mul_(decay_).add_(entry.weight, 1 - decay_);
+  for (Entry& entry : entries_) {
+    for (int i = 0; i < entry.updates; ++i) entry.average.mul_(decay_).add_(entry.weight, 1 - decay_);
+  }
 }
 
 void WeightAverage::Copy() {
@@ -40,28 +52,30 @@ void WeightAverage::Exchange() {
 
 std::map<std::string, at::Tensor> WeightAverage::State() const {
   std::map<std::string, at::Tensor> state;
-  for (const Entry& entry : entries_) state[entry.name] = entry.average;
+  for (const Entry& entry : entries_) {
+    for (const std::string& name : entry.names) state[name] = entry.average;
+  }
   return state;
 }
 
 absl::Status WeightAverage::LoadState(const std::map<std::string, at::Tensor>& state) {
-  for (const Entry& entry : entries_) {
-    const auto found = state.find(entry.name);
-    if (found == state.end()) return absl::InvalidArgumentError(absl::StrCat("weight average lacks ", entry.name));
-    if (found->second.sizes() != entry.average.sizes()) {
-      return absl::InvalidArgumentError(absl::StrCat("weight average ", entry.name, " is ",
+  const std::map<std::string, at::Tensor> own = State();
+  for (const auto& [name, average] : own) {
+    const auto found = state.find(name);
+    if (found == state.end()) return absl::InvalidArgumentError(absl::StrCat("weight average lacks ", name));
+    if (found->second.sizes() != average.sizes()) {
+      return absl::InvalidArgumentError(absl::StrCat("weight average ", name, " is ",
                                                      base::ConcatForCheck(found->second.sizes()), ", expected ",
-                                                     base::ConcatForCheck(entry.average.sizes())));
+                                                     base::ConcatForCheck(average.sizes())));
     }
   }
-  const std::map<std::string, at::Tensor> own = State();
   for (const auto& [name, tensor] : state) {
     if (own.count(name) == 0) {
       return absl::InvalidArgumentError(absl::StrCat("weight average has ", name, ", which is no trained parameter's"));
     }
   }
   const at::NoGradGuard no_grad;
-  for (Entry& entry : entries_) entry.average.copy_(state.at(entry.name));
+  for (Entry& entry : entries_) entry.average.copy_(state.at(entry.names.front()));
   return absl::OkStatus();
 }
 

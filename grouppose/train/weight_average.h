@@ -23,11 +23,18 @@
 
 namespace grouppose::train {
 
+// How often an update takes a parameter that has several names.
+enum class SharedWeights {
+  kOnce,
+  kOncePerName,  // as the official program, whose average goes over the state dict: its shared heads follow faster
+};
+
 class WeightAverage {
  public:
-  // Starts as a copy of the parameters that are trained; the others are no different in the average. A parameter with
-  // two names counts once: the official program averages its shared heads twice a step.
-  WeightAverage(const std::vector<nn::NamedTensor>& parameters, double decay);
+  // Starts as a copy of the parameters that are trained; the others are no different in the average. A parameter that
+  // is listed under several names is kept once, under all of them.
+  WeightAverage(const std::vector<nn::NamedTensor>& parameters, double decay,
+                SharedWeights shared = SharedWeights::kOnce);
 
   // average = decay * average + (1 - decay) * weights.
   void Update();
@@ -36,15 +43,16 @@ class WeightAverage {
   // Gives the weights the values of the average and keeps theirs; twice changes nothing.
   void Exchange();
 
-  // The average by name; the tensors share its memory.
+  // The average by the names that were given; the tensors share its memory.
   std::map<std::string, at::Tensor> State() const;
   // Copies such a state. InvalidArgument, and nothing changed, where a name is missing or unknown or a shape differs.
   absl::Status LoadState(const std::map<std::string, at::Tensor>& state);
 
  private:
   struct Entry {
-    std::string name;
+    std::vector<std::string> names;
     at::Tensor weight, average;
+    int updates = 1;  // a step
   };
 
   double decay_;

@@ -67,9 +67,11 @@ class Decoder : public nn::Module {
   DecoderOutputs Forward(const at::Tensor& tokens, const at::Tensor& reference_points, const at::Tensor& memory,
                          const LevelGeometry& geometry) const;
 
- private:
+  // What a layer that starts from `reference_points` adds to its tokens, [batch, N, K+1, hidden]; zero for the instance
+  // tokens.
   at::Tensor PositionTerm(const at::Tensor& reference_points, const LevelGeometry& geometry) const;
 
+ private:
   TransformerOptions options_;
   nn::ModuleList<DecoderLayer>* layers_;
   nn::Mlp* half_pose_ref_point_head_;

@@ -40,6 +40,8 @@ class Transformer : public nn::Module {
   at::Tensor QueryTokens(const SelectedQueries& selected) const;
 
   const QuerySelection& selection() const { return *selection_; }
+  // Null without decoder layers.
+  const Decoder* decoder() const { return decoder_; }
 
  private:
   std::shared_ptr<const LevelGeometry> Geometry(const std::vector<at::Tensor>& levels,

@@ -29,8 +29,18 @@ ROOMS = {
     "grouppose/data": ["base", "eval"],
     "grouppose/loss": ["base", "grouppose/data/targets", "grouppose/model/outputs"],
     "grouppose/checkpoint": ["base", "grouppose/nn"],
+    # reading recorded outputs, and comparing with them
+    "grouppose/parity/recipe": ["base", "grouppose/nn"],
+    "grouppose/parity/fixture": ["base", "grouppose/checkpoint"],
+    "grouppose/parity/difference": ["base"],
     # tests and the helpers of tests only (TESTS_ALSO)
-    "grouppose/testing": ["base", "grouppose/nn", "grouppose/checkpoint"],
+    "grouppose/testing": [
+        "base",
+        "grouppose/nn",
+        "grouppose/parity/recipe",
+        "grouppose/parity/fixture",
+        "grouppose/parity/difference",
+    ],
     "grouppose/train": [
         "base",
         "eval",
@@ -39,6 +49,20 @@ ROOMS = {
         "grouppose/model",
         "grouppose/loss",
         "grouppose/checkpoint",
+    ],
+    "grouppose/parity": [
+        "base",
+        "eval",
+        "ops",
+        "grouppose/nn",
+        "grouppose/backbone",
+        "grouppose/attention",
+        "grouppose/transformer",
+        "grouppose/model",
+        "grouppose/data",
+        "grouppose/loss",
+        "grouppose/checkpoint",
+        "grouppose/train",
     ],
     "grouppose/config": ["base", "eval", "experiments", "grouppose"],
     # a study runs trainers; the programs that it links read their records only

@@ -1,0 +1,51 @@
+// ema_*: [[updates, entries that changed, largest change], ...] of a Swin's table of indices in an average of its
+// weights. The official program averages integers too and rounds towards zero; here buffers stay out of the average.
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "grouppose/backbone/backbone.h"
+#include "grouppose/parity/checks.h"
+#include "grouppose/train/weight_average.h"
+
+namespace grouppose::parity {
+namespace {
+
+namespace dom = simdjson::dom;
+
+at::Tensor TableOfIndices(const nn::Module& module) {
+  for (const nn::NamedTensor& named : module.StateDict()) {
+    if (named.tensor.scalar_type() == at::kLong) return named.tensor;
+  }
+  throw FixtureError("our Swin has no table of indices");
+}
+
+}  // namespace
+
+void CheckIntegerBuffers(const JsonFile& table, Report* report) {
+  const std::unique_ptr<Backbone> backbone = MakeBackbone(SwinOptions{});
+  nn::Initialise(*backbone, /*seed=*/1);
+  const at::Tensor indices = TableOfIndices(*backbone), before = indices.clone();
+  train::WeightAverage average(backbone->Parameters(), 0.9997);
+  int64_t updates = 0;
+  dom::array rows;
+  if (table.At("ema_relative_position_index").get(rows)) throw FixtureError(table.path() + ": no array");
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const std::vector<double> row = table.Numbers(absl::StrCat("ema_relative_position_index/", i));
+    if (row.size() != 3 || row[0] < static_cast<double>(updates) || row[0] > 1e5) {
+      throw FixtureError(absl::StrCat(table.path(), ": row ", i, " is no ascending [updates, entries, change]"));
+    }
+    for (; updates < static_cast<int64_t>(row[0]); ++updates) average.Update();
+    average.Exchange();
+    const at::Tensor change = (indices - before).abs();
+    report->Compare(absl::StrCat("entries changed after ", updates, " updates"),
+                    static_cast<double>(change.ne(0).sum().item<int64_t>()), row[1], Tolerance::Exact());
+    report->Compare(absl::StrCat("largest change after ", updates, " updates"),
+                    static_cast<double>(change.max().item<int64_t>()), row[2], Tolerance::Exact());
+    average.Exchange();
+  }
+}
+
+}  // namespace grouppose::parity
