@@ -2,6 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
+#include "grouppose/parity/checkpoints.h"
 
 namespace grouppose::parity {
 
@@ -31,6 +32,9 @@ const std::vector<Kind>& Kinds() {
       {"data_", "_train", "flip, resize, crop, normalise", CheckTrainingData},
       {"resize_sizes", "", "sizes after resizing", nullptr, CheckResizeSizes},
       {"recipe_vectors", "", "weight recipe", nullptr, CheckRecipeVectors},
+      {"ckpt/", ".pth", "tensors and values, or a refusal", nullptr, nullptr, CheckCheckpointFile},
+      {"ckpt/", ".expected", "files that belong to it", nullptr, nullptr, CheckExpectedTensors},
+      {"ckpt/pickle_contents", "", "formats and sizes", nullptr, nullptr, CheckPickleContents},
   };
   return kinds;
 }

@@ -1,14 +1,13 @@
 #include "grouppose/parity/parity.h"
 
 #include <c10/util/Exception.h>
-#include <dirent.h>
 
 #include <algorithm>
 #include <exception>
 #include <map>
-#include <memory>
 #include <regex>
 #include <set>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -16,7 +15,9 @@
 #include "absl/strings/str_join.h"
 #include "base/files.h"
 #include "base/status.h"
+#include "grouppose/parity/checkpoints.h"
 #include "grouppose/parity/fixture.h"
+#include "grouppose/parity/folder.h"
 #include "grouppose/parity/kinds.h"
 
 namespace grouppose::parity {
@@ -26,14 +27,6 @@ constexpr char kIndex[] = "index.json";
 
 // The first line of what an exception says: LibTorch adds stacks.
 std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
-
-std::vector<std::string> FilesIn(const std::string& folder) {
-  std::vector<std::string> names;
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(folder.c_str()), ::closedir);
-  if (directory == nullptr) return names;
-  while (const dirent* entry = ::readdir(directory.get())) names.emplace_back(entry->d_name);
-  return names;
-}
 
 // What index.json says of a recording; -1 where it does not say.
 struct Listed {
@@ -73,6 +66,7 @@ absl::StatusOr<std::vector<std::string>> Names(const std::string& folder) {
       }
     }
   }
+  for (std::string& name : CheckpointNames(folder)) names.insert(std::move(name));
   if (names.empty()) return absl::InvalidArgumentError(absl::StrCat(folder, ": found no recordings"));
   return std::vector<std::string>(names.begin(), names.end());
 }
@@ -95,6 +89,7 @@ void CompareWithIndex(const std::string& folder, const std::string& name, int64_
 }
 
 void CheckKind(const Kind& kind, const std::string& folder, const std::string& name, Report* report) {
+  if (kind.check_file != nullptr) return kind.check_file(folder, name, report);
   if (kind.check_table != nullptr) {
     kind.check_table(JsonFile(base::JoinPath(folder, name + ".json")), report);
     return;
@@ -161,7 +156,7 @@ absl::StatusOr<ParityCounts> RunParity(const ParityOptions& options, const Parit
 
 std::string Line(const Outcome& outcome) {
   const size_t count = outcome.report.comparisons().size();
-  return absl::StrFormat("%-32s %-62s %-66s %s", outcome.name,
+  return absl::StrFormat("%-38s %-62s %-66s %s", outcome.name,
                          absl::StrCat(outcome.what, ", ", count, count == 1 ? " comparison" : " comparisons"),
                          outcome.report.Differences(), outcome.report.Verdict());
 }
