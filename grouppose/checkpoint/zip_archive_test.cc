@@ -15,7 +15,10 @@ using ::testing::HasSubstr;
 
 std::string Number(uint64_t value, int bytes) {
   std::string out;
-  for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i));
+  for (int i = 0; i < bytes; ++i) {
+    out += static_cast<char>(value);
+    value >>= 8;
+  }
   return out;
 }
 
