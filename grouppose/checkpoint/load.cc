@@ -20,8 +20,19 @@ struct Slot {
   std::vector<std::string> names;
 };
 
+// More names than these are not read one by one.
+constexpr size_t kFewNames = 10;
+
 struct Findings {
   std::vector<std::string> missing, unexpected, wrong;
+
+  // The numbers in front, where they would be lost among the names.
+  std::string Summary() const {
+    const size_t names = missing.size() + unexpected.size() + wrong.size();
+    if (names <= kFewNames) return "";
+    return absl::StrCat("found ", missing.size(), " names missing, ", unexpected.size(), " unexpected and ",
+                        wrong.size(), " of another shape or type, expected those of the model. ");
+  }
 
   // Forgets the names that only one side has.
   void PassOver(std::vector<std::string>* lines) {
@@ -42,7 +53,7 @@ struct Findings {
     add("unexpected", unexpected);
     add("not fitting", wrong);
     if (parts.empty()) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(source, ": ", absl::StrJoin(parts, "; ")));
+    return absl::InvalidArgumentError(absl::StrCat(source, ": ", Summary(), absl::StrJoin(parts, "; ")));
   }
 };
 

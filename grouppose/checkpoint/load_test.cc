@@ -9,6 +9,8 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+
 namespace grouppose::checkpoint {
 namespace {
 
@@ -84,6 +86,17 @@ TEST(LoadTest, NamesEveryMissingUnexpectedAndMisshapedTensorAndChangesNothing) {
   EXPECT_THAT(message, HasSubstr("head.weight (found [3, 2] Float, expected [2, 3] Float)"));
   EXPECT_THAT(message, HasSubstr("head.scale (found [2] Long, expected [2] Float)"));
   ExpectUntouched(model);
+}
+
+TEST(LoadTest, ManyNamesAreCountedInFront) {
+  Model model;
+  Tensors tensors = Complete();
+  for (int i = 0; i < 20; ++i) tensors[absl::StrCat("stray.", i)] = at::full({1}, 0.0);
+  const std::string message(LoadIntoModule(tensors, model, {.source = "there.pth"}).message());
+  EXPECT_THAT(message,
+              HasSubstr("there.pth: found 0 names missing, 20 unexpected and 0 of another shape or type, expected "
+                        "those of the model. 20 unexpected: stray.0, stray.1"));
+  EXPECT_THAT(message, HasSubstr("stray.19"));
 }
 
 TEST(LoadTest, AMissingSharedTensorIsListedOnce) {

@@ -18,8 +18,8 @@ namespace {
 
 using Kind = Value::Kind;
 
-// What one pickle may make: a training state of Swin-L takes a twentieth of it, and nothing that a file of a few bytes
-// says can take more.
+// What one pickle may make: a training state of Swin-L takes less than a twentieth of it, and nothing that a file of a
+// few bytes says can take more.
 constexpr uint64_t kMaxMemory = 128 << 20;
 // Below one value, for everybody who goes through them: levels, and values however often each is reached.
 constexpr int kMaxDepth = 64;
