@@ -103,21 +103,21 @@ absl::Status ListSafetensors(const std::shared_ptr<const MappedFile>& mapped, Co
 }  // namespace
 
 absl::StatusOr<Contents> ListContents(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
-  return ListContents(mapped);
+  ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
+  return ListContents(file);
 }
 
-absl::StatusOr<Contents> ListContents(const std::shared_ptr<const MappedFile>& mapped) {
+absl::StatusOr<Contents> ListContents(const std::shared_ptr<const MappedFile>& file) {
   Contents contents;
-  contents.file_bytes = mapped->bytes().size();
-  ASSIGN_OR_RETURN(const FileFormat format, FormatOf(*mapped));
+  contents.file_bytes = file->bytes().size();
+  ASSIGN_OR_RETURN(const FileFormat format, FormatOf(*file));
   contents.format = FormatName(format);
   if (format == FileFormat::kSafetensors) {
-    RETURN_IF_ERROR(ListSafetensors(mapped, &contents));
+    RETURN_IF_ERROR(ListSafetensors(file, &contents));
     return contents;
   }
-  ASSIGN_OR_RETURN(const PthFile file, PthFile::Open(mapped));
-  Lister(file, &contents).List(file.root(), "", "");
+  ASSIGN_OR_RETURN(const PthFile pth, PthFile::Open(file));
+  Lister(pth, &contents).List(pth.root(), "", "");
   return contents;
 }
 
