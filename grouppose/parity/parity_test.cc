@@ -179,6 +179,24 @@ TEST_F(ParityTest, ImpossibleRunsAreRefused) {
   EXPECT_THAT(std::string(RunParity({folder_, ""}, {}).status().message()), HasSubstr("index.json: no JSON"));
 }
 
+TEST(ReportTest, TakesTheNearerOfTwoWhereItMay) {
+  const auto report = [](double gradient, double loss) {
+    Report result;
+    result.Compare("grad", gradient, 0, Tolerance::Absolute(1));
+    result.Compare("loss", loss, 0, Tolerance::Absolute(1));
+    return result;
+  };
+  const auto verdict = [&](Report first, const Report& second) {
+    first.TakeNearer(second, [](const std::string& what) { return what == "grad"; });
+    return first.Verdict();
+  };
+  EXPECT_EQ(verdict(report(2, 0), report(0, 0)), "passed");
+  EXPECT_EQ(verdict(report(0, 0), report(2, 0)), "passed");
+  EXPECT_THAT(verdict(report(2, 0), report(3, 0)), StartsWith("FAILED: grad: 2"));
+  EXPECT_THAT(verdict(report(2, 0), report(0, 4)), StartsWith("FAILED: loss: 4"));
+  EXPECT_THAT(verdict(report(2, 4), report(0, 0)), StartsWith("FAILED: loss: 4"));
+}
+
 TEST(DescribedInputTest, IsReadFromWords) {
   const std::string words = "memory=r('memory',(2,340,256),100) transposed; srcs[l]=r('src'+l,(2,(H),W_l),7) * 1.5 (x)";
   EXPECT_EQ(FindDescribedInput(words, "memory")->seed, 100u);

@@ -61,6 +61,15 @@ void Report::Expect(const std::string& what, bool holds, const std::string& faul
   comparisons_.push_back(std::move(comparison));
 }
 
+void Report::TakeNearer(const Report& other, const std::function<bool(const std::string& what)>& applies) {
+  for (size_t i = 0; i < comparisons_.size() && i < other.comparisons_.size(); ++i) {
+    const Comparison& second = other.comparisons_[i];
+    Comparison& first = comparisons_[i];
+    const bool second_nearer = second.fault.empty() && second.share <= first.share;
+    if (applies(first.what) ? second_nearer : first.fault.empty()) first = second;
+  }
+}
+
 bool Report::passed() const {
   return !comparisons_.empty() &&
          std::all_of(comparisons_.begin(), comparisons_.end(), [](const Comparison& c) { return c.fault.empty(); });

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ class Report {
   // A condition; `fault` says what was found and what was expected where it does not hold.
   void Expect(const std::string& what, bool holds, const std::string& fault);
   void Fail(const std::string& what, const std::string& fault) { Expect(what, false, fault); }
+
+  // Of two reports of the same comparisons: where `applies` to what was compared the nearer one, else one that failed.
+  void TakeNearer(const Report& other, const std::function<bool(const std::string& what)>& applies);
 
   const std::vector<Comparison>& comparisons() const { return comparisons_; }
   bool passed() const;
