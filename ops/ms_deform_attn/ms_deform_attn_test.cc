@@ -183,8 +183,11 @@ Results EvaluateCudaThreads(const Inputs& inputs) {
 }
 
 template <typename T>
-Results EvaluateCudaThreads(const Inputs& inputs) {
+Results EvaluateCudaThreads(Inputs inputs) {
   constexpr int kWide = 16 / sizeof(T);
+  // wide loads want aligned memory, as torch allocates it; tensors of a mapped file lie where the file has them
+  inputs.value = inputs.value.clone();
+  inputs.grad_output = inputs.grad_output.clone();
   return inputs.value.size(3) % kWide == 0 ? EvaluateCudaThreads<kWide, T>(inputs) : EvaluateCudaThreads<1, T>(inputs);
 }
 
