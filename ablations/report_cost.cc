@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "ablations/cost/reading.h"
 #include "ablations/report_tables.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -12,10 +13,9 @@ namespace grouppose {
 namespace {
 
 using base::HtmlWriter;
+using cost::SecondsOf;
+using cost::UsesCpuTime;
 using experiments::Cost;
-
-// Share of the cores that were asked for below which the machine was doing something else too.
-constexpr double kAlone = 0.95;
 
 struct PartName {
   const char* title;
@@ -30,13 +30,6 @@ constexpr PartName kParts[] = {
     {"Whole decoder", [](const Cost::Scheme& scheme) -> const Cost::Part& { return scheme.decoder(); },
      [](const Cost::Conditions& conditions) { return static_cast<int64_t>(conditions.decoder_rounds()); }},
 };
-
-// With one thread, the CPU's time: it leaves out when other programs had the core.
-bool UsesCpuTime(const Cost& cost) { return cost.conditions().threads() == 1; }
-
-const Cost::Quartiles& SecondsOf(const Cost& cost, const Cost::Pass& pass) {
-  return UsesCpuTime(cost) ? pass.cpu_seconds() : pass.wall_seconds();
-}
 
 // Forward and backward together, by the medians.
 double BothMedians(const Cost& cost, const Cost::Part& part) {
@@ -88,7 +81,7 @@ std::string CostConditions(const Cost& cost) {
       setting.decoder_layers(), setting.memory_tokens(), setting.batch(), conditions.threads(),
       conditions.threads() == 1 ? "thread" : "threads", conditions.processor(), conditions.torch_version(),
       conditions.instruction_set(), UsesCpuTime(cost) ? "CPU" : "wall");
-  if (conditions.has_cpu_share() && conditions.cpu_share() < kAlone) {
+  if (cost::WasDisturbed(conditions)) {
     absl::StrAppendFormat(&text,
                           " Other programs wanted the cores too (%.0f %% of what was asked for was there; load %.1f to "
                           "%.1f): shared caches and clocks may have cost time.",

@@ -1,5 +1,6 @@
 #include "ablations/cost/table.h"
 
+#include "ablations/cost/reading.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -7,15 +8,6 @@ namespace grouppose::cost {
 namespace {
 
 using experiments::Cost;
-
-// Below this share of the cores the machine was doing something else too.
-constexpr double kAlone = 0.95;
-
-bool UsesCpuTime(const Cost& cost) { return cost.conditions().threads() == 1; }
-
-const Cost::Quartiles& Seconds(const Cost& cost, const Cost::Pass& pass) {
-  return UsesCpuTime(cost) ? pass.cpu_seconds() : pass.wall_seconds();
-}
 
 std::string Heading(const Cost& cost) {
   const Cost::Setting& setting = cost.setting();
@@ -30,7 +22,7 @@ std::string Heading(const Cost& cost) {
                         conditions.processor(), conditions.torch_version(), conditions.instruction_set(),
                         conditions.threads(), conditions.threads() == 1 ? "" : "s", conditions.load_average_at_start(),
                         conditions.load_average_at_end(), 100 * conditions.cpu_share());
-  if (conditions.cpu_share() < kAlone) {
+  if (WasDisturbed(conditions)) {
     absl::StrAppend(&text, "Other programs wanted the cores too: shared caches and clocks may have cost time.\n");
   }
   absl::StrAppend(&text, "Milliseconds of ", UsesCpuTime(cost) ? "CPU" : "wall",
@@ -49,9 +41,9 @@ std::string Line(const Cost& cost, const std::string& name, const Cost::Part& pa
   // NONE computes nothing in no time
   const double rate = part.flops() == 0 ? 0
                                         : gigaflops * static_cast<double>(cost.setting().batch()) /
-                                              Seconds(cost, part.forward()).median();
+                                              SecondsOf(cost, part.forward()).median();
   return absl::StrFormat("%-15s %-28s %-28s %8.1f %8.1f %8.1f %8.3f %8.1f %9d %10d\n", name,
-                         milliseconds(Seconds(cost, part.forward())), milliseconds(Seconds(cost, part.backward())),
+                         milliseconds(SecondsOf(cost, part.forward())), milliseconds(SecondsOf(cost, part.backward())),
                          mebibytes(part.inference_peak_bytes()), mebibytes(part.forward().peak_bytes()),
                          mebibytes(part.backward().peak_bytes()), gigaflops, rate, part.attention_pairs(),
                          part.parameters());
