@@ -4,65 +4,20 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "base/files.h"
 #include "base/flags.h"
 #include "base/status.h"
-#include "eval/annotations.h"
-#include "eval/evaluator.h"
-#include "eval/metrics_format.h"
+#include "eval/score_command.h"
 
 namespace eval {
 namespace {
 
+// Each is a file of its own: NAME_command.h.
 struct Subcommand {
   const char* name;
   const char* description;
   absl::Status (*run)(const std::vector<std::string>& arguments);
 };
-
-absl::StatusOr<KeypointDataset> DatasetByName(const std::string& name) {
-  for (const KeypointDataset* dataset : {&Coco(), &CrowdPose()}) {
-    if (dataset->name == name) return *dataset;
-  }
-  const std::string nearest = base::NearestName(name, {Coco().name, CrowdPose().name});
-  return absl::InvalidArgumentError(absl::StrCat("--dataset: expected coco or crowdpose, found '", name, "'",
-                                                 nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?")));
-}
-
-constexpr char kScoreDescription[] = "average precision and recall of a result file, equal to the official tool's";
-
-absl::Status Score(const std::vector<std::string>& arguments) {
-  std::string dataset_name = "coco", annotations_path, detections_path, json_path;
-  bool details = false;
-  base::Flags flags("pose_eval score", kScoreDescription);
-  flags.Optional("dataset", &dataset_name, "coco|crowdpose", "whose keypoints, sigmas and rules apply");
-  flags.Required("gt", &annotations_path, "GT.json", "annotations, in COCO's format");
-  flags.Required("dt", &detections_path, "DT.json", "detections, in COCO's format for results");
-  flags.Optional("json", &json_path, "OUT.json", "also write the numbers there, to the last digit");
-  flags.Switch("details", &details, "with --json: also precision curves and every match");
-  ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
-  if (!go_on) return absl::OkStatus();
-  if (details && json_path.empty()) return absl::InvalidArgumentError("--details: expected --json=OUT.json with it");
-
-  EvaluatorOptions options;
-  ASSIGN_OR_RETURN(options.dataset, DatasetByName(dataset_name));
-  options.details = details;
-  options.annotations_name = annotations_path;
-  options.detections_name = detections_path;
-  ReadOptions read_options;
-  read_options.num_keypoints = options.dataset.num_keypoints();
-  ASSIGN_OR_RETURN(const Dataset dataset, ReadDataset(base::UserPath(annotations_path), read_options));
-  ASSIGN_OR_RETURN(const std::vector<Detection> detections,
-                   ReadDetections(base::UserPath(detections_path), read_options));
-  ASSIGN_OR_RETURN(const Metrics metrics, Evaluate(dataset, detections, options));
-
-  for (const std::string& warning : metrics.warnings) std::fprintf(stderr, "pose_eval: note: %s\n", warning.c_str());
-  std::fputs(FormatMetricsTable(metrics).c_str(), stdout);
-  if (json_path.empty()) return absl::OkStatus();
-  return base::WriteFileAtomically(base::UserPath(json_path), FormatMetricsJson(metrics, details));
-}
-
-const Subcommand kSubcommands[] = {{"score", kScoreDescription, Score}};
+constexpr Subcommand kSubcommands[] = {{"score", kScoreDescription, RunScore}};
 
 void PrintHelp() {
   std::printf(
