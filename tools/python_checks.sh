@@ -126,6 +126,11 @@ equals_pycocotools_after_photos() {
     "$python" tools/python/run_results_check.py --run="$work/photos" --gt="$work/photos/ground_truth.json"
 }
 
+# The committed table of assignments is what scipy says.
+equals_scipy() {
+  "$python" tools/python/scipy_assignments.py | diff -u grouppose/loss/scipy_assignments.txt -
+}
+
 # torch.load reads what `checkpoint convert` writes, and we read what torch.save writes, in both of its formats. PyPI's
 # torch is not in the environment, for it needs 2 GB of CUDA's libraries: GROUPPOSE_TORCH_PYTHON names a Python with it.
 torch_loads_what_we_convert() {
@@ -145,5 +150,6 @@ check pose_eval.coco_large equals_pycocotools coco_large
 check pose_eval.mutations equals_pycocotools_on_mutations
 check grouppose.synthetic equals_pycocotools_after_training
 check grouppose.photos equals_pycocotools_after_photos
+check assignment.scipy equals_scipy
 check checkpoint.torch_load torch_loads_what_we_convert
 finish

@@ -62,7 +62,9 @@ class AugmentingPaths {
   // Dijkstra over reduced costs, from the row `start` to the nearest free column (kFree: none can be reached).
   int64_t ShortestPath(int64_t start) {
     std::fill(distance_.begin(), distance_.end(), kInfinity);
-    std::iota(unreached_.begin(), unreached_.end(), 0);
+    // from the last column to the first, as scipy begins: of free columns that cost the same the search ends at the one
+    // it meets last, so equal costs everywhere give the identity
+    std::iota(unreached_.rbegin(), unreached_.rend(), 0);
     reached_.clear();
     int64_t open = columns_, row = start;
     double length = 0;

@@ -25,8 +25,9 @@ struct Assignment {
 
 // `cost` is row-major [rows, columns]; either may be 0, and then no pair is made. +infinity forbids a pair.
 // InvalidArgument where a cost is NaN or -infinity (with its place), where no assignment of finite cost exists, or
-// where the size of `cost` is not rows * columns. Where several assignments are best, the result is one of them, always
-// the same for the same input.
+// where the size of `cost` is not rows * columns. Where several assignments are best, the result is the one that
+// scipy.optimize.linear_sum_assignment gives: row after row (column after column where there are more rows) is added,
+// and where a path can end in several free lines at the same cost, which of them it takes is the same.
 absl::StatusOr<Assignment> SolveAssignment(absl::Span<const double> cost, int64_t rows, int64_t columns);
 
 }  // namespace grouppose::loss

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
@@ -63,12 +63,12 @@ absl::StatusOr<ImageMatching> MatchImage(const MatcherOptions& options, const Po
   const Scalar keypoints_weight = static_cast<Scalar>(options.keypoints_cost);
   const Scalar oks_weight = static_cast<Scalar>(options.oks_cost);
 
-  // cost of every person and query: persons are the rows, the shorter side as a rule
-  std::vector<double> cost(count * queries);
-  for (int64_t p = 0; p < count; ++p) {
-    const int64_t label = persons.labels[first + p];
-    for (int64_t query = 0; query < queries; ++query) {
-      const Scalar* predicted = poses.Keypoints(image, query);
+  // cost of every query (row) and person (column): which side is which decides between equal costs
+  std::vector<double> cost(queries * count);
+  for (int64_t query = 0; query < queries; ++query) {
+    const Scalar* predicted = poses.Keypoints(image, query);
+    for (int64_t p = 0; p < count; ++p) {
+      const int64_t label = persons.labels[first + p];
       const Scalar focal = focal_costs[(image * queries + query) * poses.classes() + label];
       const Scalar l1 = VisibleL1(predicted, persons, first + p);
       const Scalar oks = Oks<Scalar>(predicted, persons, first + p, doubled_variances, nullptr);
@@ -80,24 +80,18 @@ absl::StatusOr<ImageMatching> MatchImage(const MatcherOptions& options, const Po
                                                 " is nan (class ", focal, ", keypoints ", l1, ", oks ", oks,
                                                 ", area of the person ", persons.area[first + p], ")"));
       }
-      cost[p * queries + query] = total;
+      cost[query * count + p] = total;
     }
   }
 
-  const absl::StatusOr<Assignment> pairs = SolveAssignment(cost, count, queries);
+  absl::StatusOr<Assignment> pairs = SolveAssignment(cost, queries, count);
   if (!pairs.ok()) {
     return absl::InternalError(
-        absl::StrCat("matching of image ", image, " (rows are persons, columns queries): ", pairs.status().message()));
+        absl::StrCat("matching of image ", image, " (rows are queries, columns persons): ", pairs.status().message()));
   }
-  // by query
-  std::vector<size_t> order(pairs->columns.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return pairs->columns[a] < pairs->columns[b]; });
   ImageMatching matching;
-  for (size_t i : order) {
-    matching.queries.push_back(pairs->columns[i]);
-    matching.persons.push_back(pairs->rows[i]);
-  }
+  matching.queries = std::move(pairs->rows);
+  matching.persons = std::move(pairs->columns);
   return matching;
 }
 

@@ -11,7 +11,8 @@
 //   L1     sum over visible joints of |x - x'| + |y - y'|, normalised coordinates
 //   OKS    see batch_view.h, clamped below at 1e-6
 // (Group Pose, Liu et al. 2023; the focal cost is that of Deformable DETR, Zhu et al. 2021.) One rectangular assignment
-// an image; with more persons than queries some persons stay without a query.
+// an image (queries are its rows, so equal costs are settled as scipy settles them for the official program); with more
+// persons than queries some persons stay without a query.
 #ifndef GROUPPOSE_LOSS_MATCHER_H_
 #define GROUPPOSE_LOSS_MATCHER_H_
 
