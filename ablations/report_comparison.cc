@@ -9,7 +9,7 @@
 #include "base/files.h"
 #include "base/status.h"
 #include "eval/evaluator.h"
-#include "eval/resampled_ap.h"
+#include "eval/resampled_metrics.h"
 
 namespace grouppose {
 namespace {
@@ -34,9 +34,12 @@ absl::StatusOr<std::vector<double>> ResampleCell(const Cell& cell, int resamples
         absl::StrFormat("%s: AP of these results is %.17g, expected %.17g as metrics.textproto has it",
                         options.detections_name, metrics.Stat("AP"), cell.ap()));
   }
-  const eval::ResampledAp ap(metrics);
-  std::vector<double> aps(resamples);
-  for (int i = 0; i < resamples; ++i) aps[i] = ap(base::BootstrapCounts(ap.num_images(), kBootstrapSeed, i));
+  const eval::ResampledMetrics resampled(*cell.ground_truth, options.dataset, metrics);
+  std::vector<double> aps;
+  // one thread: a report is a build action, and others run beside it. AP comes first in every summary
+  for (const std::vector<double>& stats : resampled.Bootstrap(resamples, kBootstrapSeed, /*threads=*/1)) {
+    aps.push_back(stats[0]);
+  }
   return aps;
 }
 

@@ -121,6 +121,11 @@ class Evaluation {
     std::array<std::vector<Outcome>, kNumThresholds> outcomes;  // by threshold, a kept detection each
   };
 
+  // A kept detection, and its group.
+  struct Ranked {
+    int detection, group;
+  };
+
   void Match();
   void MatchOneGroup(const Group& group, const std::vector<double>& similarities, int area);
   Outcome OutcomeOf(const Group& group, const std::vector<MatchTarget>& targets, int match, int detection, int area);
@@ -133,6 +138,7 @@ class Evaluation {
               std::vector<double>* recall) const;
   void FillCurves();
   void AddRankings();
+  RankedDetection FateOf(const Ranked& item) const;
 
   // Means over what exists; -1 where nothing does. `threshold` -1 takes all.
   double MeanPrecisionOf(int area, int threshold) const;
@@ -152,10 +158,7 @@ class Evaluation {
   const Grouping grouping_;
   const std::vector<double> detection_areas_;
   std::array<AreaResult, kNumAreas> areas_;
-  // By category: kept detections by falling score, and the group of each.
-  struct Ranked {
-    int detection, group;
-  };
+  // By category: kept detections by falling score.
   std::vector<std::vector<Ranked>> ranking_;
   Metrics metrics_;
 };
@@ -294,27 +297,34 @@ void Evaluation::FillCurves() {
 }
 
 void Evaluation::AddRankings() {
-  const AreaResult& all = areas_[0];
+  static_assert(kNumAreaLabels == kNumAreas);
   for (const std::vector<Ranked>& ranked : ranking_) {
     Ranking ranking;
-    ranking.num_positives.resize(grouping_.image_ids.size());
-    for (const Ranked& item : ranked) {
-      RankedDetection detection;
-      detection.image = grouping_.groups[item.group].image;
-      detection.score = detections_[grouping_.detections[item.detection]].score;
-      for (int t = 0; t < kNumThresholds; ++t) {
-        const Outcome outcome = all.outcomes[t][item.detection];
-        detection.found |= static_cast<uint16_t>((outcome == Outcome::kTruePositive) << t);
-        detection.wrong |= static_cast<uint16_t>((outcome == Outcome::kFalsePositive) << t);
-      }
-      ranking.detections.push_back(detection);
-    }
+    for (std::vector<int64_t>& counts : ranking.num_positives) counts.resize(grouping_.image_ids.size());
+    for (const Ranked& item : ranked) ranking.detections.push_back(FateOf(item));
     metrics_.rankings.push_back(std::move(ranking));
   }
   for (size_t g = 0; g < grouping_.groups.size(); ++g) {
     const Group& group = grouping_.groups[g];
-    metrics_.rankings[group.category].num_positives[group.image] += all.num_positives[g];
+    for (int area = 0; area < kNumAreas; ++area) {
+      metrics_.rankings[group.category].num_positives[area][group.image] += areas_[area].num_positives[g];
+    }
   }
+}
+
+RankedDetection Evaluation::FateOf(const Ranked& item) const {
+  RankedDetection fate;
+  fate.image = grouping_.groups[item.group].image;
+  fate.detection = grouping_.detections[item.detection];
+  fate.score = detections_[fate.detection].score;
+  for (int area = 0; area < kNumAreas; ++area) {
+    for (int t = 0; t < kNumThresholds; ++t) {
+      const Outcome outcome = areas_[area].outcomes[t][item.detection];
+      fate.found[area] |= static_cast<uint16_t>((outcome == Outcome::kTruePositive) << t);
+      fate.wrong[area] |= static_cast<uint16_t>((outcome == Outcome::kFalsePositive) << t);
+    }
+  }
+  return fate;
 }
 
 double Evaluation::MeanPrecisionOf(int area, int threshold) const {

@@ -10,6 +10,7 @@
 #ifndef EVAL_EVALUATOR_H_
 #define EVAL_EVALUATOR_H_
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -43,19 +44,24 @@ struct ImageDetails {
   std::vector<double> oks;  // [detections, annotations in file order]; empty where either is missing
 };
 
-// How a detection fared among the persons of all areas: bit t of each word stands for OKS threshold t. Neither bit is
-// set where the detection counts neither way.
+// The ranges of Metrics::area_labels.
+inline constexpr int kNumAreaLabels = 3;
+
+// How a detection fared: bit t of each word stands for OKS threshold t, one word for each range of areas. Neither bit
+// is set where the detection counts neither way.
 struct RankedDetection {
-  int image = 0;  // position among the image ids, ascending
+  int image = 0;      // position among the image ids, ascending
+  int detection = 0;  // position in the list of detections
   double score = 0;
-  uint16_t found = 0;  // a person whom no better detection has found
-  uint16_t wrong = 0;
+  std::array<uint16_t, kNumAreaLabels> found = {};  // a person whom no better detection has found
+  std::array<uint16_t, kNumAreaLabels> wrong = {};
 };
 
-// What the AP of one category is made from.
+// What precision and recall of one category are made from.
 struct Ranking {
   std::vector<RankedDetection> detections;  // best score first; equal scores image by image
-  std::vector<int64_t> num_positives;       // annotations that count, an image each
+  // Annotations that count, an image each, for each range of areas.
+  std::array<std::vector<int64_t>, kNumAreaLabels> num_positives;
 };
 
 struct Metrics {

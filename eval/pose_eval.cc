@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/flags.h"
 #include "base/status.h"
+#include "eval/compare_command.h"
 #include "eval/score_command.h"
 
 namespace eval {
@@ -17,7 +18,10 @@ struct Subcommand {
   const char* description;
   absl::Status (*run)(const std::vector<std::string>& arguments);
 };
-constexpr Subcommand kSubcommands[] = {{"score", kScoreDescription, RunScore}};
+constexpr Subcommand kSubcommands[] = {
+    {"score", kScoreDescription, RunScore},
+    {"compare", kCompareDescription, RunCompare},
+};
 
 void PrintHelp() {
   std::printf(
