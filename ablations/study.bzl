@@ -130,7 +130,7 @@ def _resolve(ctx, experiment, overrides, name, last = []):
     ctx.actions.run(
         executable = ctx.executable._resolve,
         arguments = [args],
-        inputs = [experiment] + ctx.files.experiments,
+        inputs = [experiment] + ctx.files.experiments + ctx.files._descriptions,
         outputs = [resolved],
         mnemonic = "ResolveExperiment",
         progress_message = "Resolving the experiment of " + ctx.label.name.replace(".", ", "),
@@ -210,6 +210,7 @@ _training_cell = rule(
         seed = attr.int(mandatory = True),
         # In the target configuration: nothing is compiled twice.
         trainer = attr.label(executable = True, cfg = "target", mandatory = True),
+        _descriptions = attr.label(default = "//eval:descriptions", doc = "what data.description may name"),
         _resolve = attr.label(default = "//experiments:resolve", executable = True, cfg = "target"),
     ),
 )
@@ -242,6 +243,7 @@ _study_images = rule(
         experiment = attr.label(allow_single_file = [".textproto"], mandatory = True),
         experiments = attr.label(default = "//experiments:textprotos"),
         overrides = attr.string_list(),
+        _descriptions = attr.label(default = "//eval:descriptions", doc = "what data.description may name"),
         _resolve = attr.label(default = "//experiments:resolve", executable = True, cfg = "target"),
         _draw = attr.label(default = "//tools/trainer:draw_images", executable = True, cfg = "target"),
     ),

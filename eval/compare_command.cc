@@ -18,7 +18,7 @@ absl::Status RunCompare(const std::vector<std::string>& arguments) {
   std::string dataset_name = "coco", json_path, html_path;
   int64_t resamples = options.resamples, seed = 0, threads = 0;
   base::Flags flags("pose_eval compare", kCompareDescription);
-  flags.Optional("dataset", &dataset_name, "coco|crowdpose", "whose keypoints, sigmas and rules apply");
+  flags.Optional("dataset", &dataset_name, kDatasetValues, kDatasetHelp);
   flags.Required("gt", &options.annotations_name, "GT.json", "annotations, in COCO's format");
   flags.Required("a", &options.a_name, "A.json", "detections to compare with, in COCO's format for results");
   flags.Required("b", &options.b_name, "B.json", "detections to judge: verdicts are of these");

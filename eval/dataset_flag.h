@@ -9,7 +9,12 @@
 
 namespace eval {
 
-// "coco" or "crowdpose"; InvalidArgument with the nearest name for anything else.
+inline constexpr char kDatasetValues[] = "coco|crowdpose|FILE";
+inline constexpr char kDatasetHelp[] =
+    "whose keypoints, sigmas and rules apply; FILE: a dataset.textproto, such as eval/datasets/coco.textproto";
+
+// "coco", "crowdpose" or a dataset.textproto (dataset_description.h), relative to where the user stands.
+// InvalidArgument with the nearest name for anything else.
 absl::StatusOr<KeypointDataset> DatasetOfFlag(const std::string& value);
 
 }  // namespace eval

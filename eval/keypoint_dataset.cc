@@ -25,6 +25,8 @@ KeypointDataset MakeCoco() {
                    {7, 9},   {8, 10},  {1, 2},   {0, 1},   {0, 2},   {1, 3},  {2, 4},  {3, 5}, {4, 6}};
   coco.area_rule = AreaRule::kAnnotated;
   coco.summary_rule = SummaryRule::kByArea;
+  coco.splits = {{"train", "annotations/person_keypoints_train2017.json", "images/train2017"},
+                 {"val", "annotations/person_keypoints_val2017.json", "images/val2017"}};
   return coco;
 }
 
@@ -41,6 +43,9 @@ KeypointDataset MakeCrowdPose() {
                         {0, 6},   {1, 7},  {6, 7},  {6, 8}, {8, 10}, {7, 9}, {9, 11}};
   crowdpose.area_rule = AreaRule::kBoxFraction;
   crowdpose.summary_rule = SummaryRule::kByCrowdIndex;
+  // trainval is made of CrowdPose's train and val
+  crowdpose.splits = {{"train", "json/crowdpose_trainval.json", "images"},
+                      {"test", "json/crowdpose_test.json", "images"}};
   return crowdpose;
 }
 

@@ -5,7 +5,7 @@
 //   coco.num_keypoints();   // 17
 //   coco.sigmas[0];         // 0.026: how far annotators disagree about a nose, relative to a person's size
 //
-// Another data set is another value of the struct, no code.
+// Another data set is another value of the struct, no code; dataset_description.h reads one from a file.
 #ifndef EVAL_KEYPOINT_DATASET_H_
 #define EVAL_KEYPOINT_DATASET_H_
 
@@ -36,6 +36,13 @@ enum class SummaryRule {
 // Keypoints of one pose at most: the largest published layout, COCO-WholeBody, has 133.
 inline constexpr int kMaxKeypoints = 256;
 
+// Images that belong together, and where they lie below the root of the data set.
+struct DatasetSplit {
+  std::string name;         // "train"
+  std::string annotations;  // file
+  std::string images;       // folder
+};
+
 struct KeypointDataset {
   std::string name;  // "coco"
 
@@ -49,6 +56,8 @@ struct KeypointDataset {
   SummaryRule summary_rule = SummaryRule::kByArea;
   // Of kByCrowdIndex: an image is easy below the first, medium below the second, and hard from there on.
   std::array<double, 2> crowd_index_borders = {0.2, 0.8};
+
+  std::vector<DatasetSplit> splits;  // the one that is trained on is called "train"
 
   int num_keypoints() const { return static_cast<int>(sigmas.size()); }
 };

@@ -99,6 +99,31 @@ TEST_F(PoseEval, ScoresAnEmptyList) {
   EXPECT_EQ(outcome.out.substr(0, 20), "AP           0.0000 ");
 }
 
+// Three keypoints described in a file: K, sigmas and rules are its own.
+TEST_F(PoseEval, TakesADescription) {
+  Write("three.textproto", R"(name: "three"
+keypoints { name: "a" sigma: 0.1 }
+keypoints { name: "b" sigma: 0.1 }
+keypoints { name: "c" sigma: 0.1 }
+)");
+  Write("gt.json", absl::StrReplaceAll(Annotations(), {{Keypoints(), Keypoints(3)}}));
+  Write("dt.json", absl::StrReplaceAll(Detections(), {{Keypoints(), Keypoints(3)}}));
+  const Outcome outcome = Run("score --gt gt.json --dt dt.json --dataset three.textproto",
+                              "BUILD_WORKING_DIRECTORY=" + ::testing::TempDir());
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.error;
+  EXPECT_EQ(outcome.out.substr(0, 20), "AP           1.0000 ");
+
+  Write("gt.json", Annotations());
+  const Outcome refused = Score("--dataset=" + Path("three.textproto"));
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.error.find("expected 9 numbers"), std::string::npos) << refused.error;
+  ExpectRefusal(Score("--dataset=" + Path("none.textproto")),
+                std::string(base::ReadFile(Path("none.textproto")).status().message()));
+  Write("three.textproto", "name: \"three\"\nkeypoints { name: \"a\" sigma: 0 }");
+  ExpectRefusal(Score("--dataset=" + Path("three.textproto")),
+                Path("three.textproto") + ":2:1: keypoints[0].sigma is 0, expected a positive number");
+}
+
 TEST_F(PoseEval, NotesGoToStderr) {
   Write("gt.json", absl::StrReplaceAll(Annotations(), {{"\"id\": 4", "\"id\": 0"}}));
   Write("dt.json", Detections());
@@ -124,7 +149,7 @@ TEST_F(PoseEval, RefusesUnknownSubcommandsAndFlags) {
   ExpectRefusal(Run("scores"), "unknown subcommand 'scores'; did you mean score? (`pose_eval --help` lists them)");
   ExpectRefusal(Run("score --gt=a.json"), "--dt=DT.json is required: detections, in COCO's format for results");
   ExpectRefusal(Run("score --gt=a.json --dt=b.json --dataset=cocoa"),
-                "--dataset: expected coco or crowdpose, found 'cocoa'; did you mean coco?");
+                "--dataset: expected coco, crowdpose or a dataset.textproto, found 'cocoa'; did you mean coco?");
   ExpectRefusal(Run("score --gt=a.json --dt=b.json --details"), "--details: expected --json=OUT.json with it");
 }
 

@@ -16,7 +16,7 @@ absl::Status RunScore(const std::vector<std::string>& arguments) {
   std::string dataset_name = "coco", annotations_path, detections_path, json_path;
   bool details = false;
   base::Flags flags("pose_eval score", kScoreDescription);
-  flags.Optional("dataset", &dataset_name, "coco|crowdpose", "whose keypoints, sigmas and rules apply");
+  flags.Optional("dataset", &dataset_name, kDatasetValues, kDatasetHelp);
   flags.Required("gt", &annotations_path, "GT.json", "annotations, in COCO's format");
   flags.Required("dt", &detections_path, "DT.json", "detections, in COCO's format for results");
   flags.Optional("json", &json_path, "OUT.json", "also write the numbers there, to the last digit");

@@ -17,15 +17,17 @@ using google::protobuf::Message;
 using google::protobuf::TextFormat;
 
 std::string ValueText(const Message& message, const FieldDescriptor* field) {
+  TextFormat::Printer printer;
+  printer.SetSingleLineMode(true);  // of a message
   if (!field->is_repeated()) {
     if (!message.GetReflection()->HasField(message, field)) return "not set";
     std::string text;
-    TextFormat::PrintFieldValueToString(message, field, -1, &text);
+    printer.PrintFieldValueToString(message, field, -1, &text);
     return text;
   }
   std::vector<std::string> items(message.GetReflection()->FieldSize(message, field));
   for (size_t i = 0; i < items.size(); ++i) {
-    TextFormat::PrintFieldValueToString(message, field, static_cast<int>(i), &items[i]);
+    printer.PrintFieldValueToString(message, field, static_cast<int>(i), &items[i]);
   }
   return absl::StrCat("[", absl::StrJoin(items, ", "), "]");
 }
@@ -35,7 +37,9 @@ void Collect(const Message& message, const std::string& parent, std::vector<Fiel
   for (int i = 0; i < type->field_count(); ++i) {
     const FieldDescriptor* field = type->field(i);
     const std::string path = JoinFieldPath(parent, field->name());
-    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field->is_repeated()) {
+    // a message that may be absent is one value
+    const bool is_optional = field->real_containing_oneof() != nullptr;
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field->is_repeated() && !is_optional) {
       Collect(message.GetReflection()->GetMessage(message, field), path, values);
     } else {
       values->push_back({path, ValueText(message, field)});

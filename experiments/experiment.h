@@ -7,7 +7,8 @@
 //
 // Layers, each on top of the one before: the files that `extends` names, the file, the overrides in their order. A
 // field that a layer sets replaces the field below; messages are merged field by field; a list that a layer sets
-// replaces the whole list (`[]` empties it); of `training.epochs` and `training.steps` the one set last remains.
+// replaces the whole list (`[]` empties it); of `training.epochs` and `training.steps` the one set last remains. A
+// `data.description` is read where it is set, and what it says stands in its place: the result needs no other file.
 //
 // Errors are one line of InvalidArgument (NotFound for a missing file) that says where the value was set, what it is
 // and what was expected, with the nearest valid name for an unknown field or enum value:
@@ -30,7 +31,8 @@ namespace grouppose::experiments {
 // (lists may be empty; one of epochs and steps) and `extends` is not.
 absl::StatusOr<Experiment> LoadExperiment(const std::string& path, const std::vector<std::string>& overrides = {});
 
-// The same from memory; `name` stands in errors where a path would. `extends` is refused: there is no folder.
+// The same from memory; `name` stands in errors where a path would. `extends` and `data.description` are refused in the
+// text: there is no folder.
 absl::StatusOr<Experiment> ParseExperiment(const std::string& text, const std::string& name,
                                            const std::vector<std::string>& overrides = {});
 

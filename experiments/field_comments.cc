@@ -1,6 +1,7 @@
 #include "experiments/field_comments.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "base/check.h"
 #include "base/status.h"
+#include "experiments/dataset_proto_source.h"
 #include "experiments/experiment_proto_source.h"
 #include "experiments/field_paths.h"
 #include "google/protobuf/compiler/parser.h"
@@ -30,27 +32,37 @@ using google::protobuf::SourceLocation;
 // The source was compiled once already, so an error here is a broken build.
 class FailOnError : public google::protobuf::io::ErrorCollector {
  public:
+  explicit FailOnError(const char* file) : file_(file) {}
   void AddError(int line, google::protobuf::io::ColumnNumber, const std::string& message) override {
-    GROUPPOSE_CHECK(false, "experiment.proto:", line + 1, ": ", message);
+    GROUPPOSE_CHECK(false, file_, ":", line + 1, ": ", message);
   }
+
+ private:
+  const char* file_;
 };
+
+// Of a file whose imports are in the pool already.
+const google::protobuf::FileDescriptor* Build(const char* name, const char* source, DescriptorPool* pool) {
+  google::protobuf::io::ArrayInputStream input(source, static_cast<int>(std::strlen(source)));
+  FailOnError errors(name);
+  google::protobuf::io::Tokenizer tokenizer(&input, &errors);
+  google::protobuf::FileDescriptorProto file;
+  google::protobuf::compiler::Parser parser;
+  parser.RecordErrorsTo(&errors);
+  GROUPPOSE_CHECK(parser.Parse(&tokenizer, &file), name);
+  file.set_name(name);
+  const auto* built = pool->BuildFile(file);
+  GROUPPOSE_CHECK(built != nullptr, name);
+  return built;
+}
 
 // Experiment as its source has it: compiled-in descriptors carry no comments.
 const Descriptor* ExperimentWithComments() {
   static const Descriptor* const type = [] {
-    google::protobuf::io::ArrayInputStream input(kExperimentProtoSource, sizeof(kExperimentProtoSource) - 1);
-    FailOnError errors;
-    google::protobuf::io::Tokenizer tokenizer(&input, &errors);
-    google::protobuf::FileDescriptorProto file;
-    google::protobuf::compiler::Parser parser;
-    parser.RecordErrorsTo(&errors);
-    GROUPPOSE_CHECK(parser.Parse(&tokenizer, &file));
-    file.set_name("experiments/experiment.proto");
     // lives as long as the program
     auto* pool = new DescriptorPool;
-    const auto* built = pool->BuildFile(file);
-    GROUPPOSE_CHECK(built != nullptr);
-    return built->FindMessageTypeByName("Experiment");
+    Build("experiments/dataset.proto", kDatasetProtoSource, pool);
+    return Build("experiments/experiment.proto", kExperimentProtoSource, pool)->FindMessageTypeByName("Experiment");
   }();
   return type;
 }

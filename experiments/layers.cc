@@ -150,6 +150,10 @@ absl::Status ApplyOverride(const std::string& override_text, Message* message, O
   const auto fields = FindFieldPath(message->GetDescriptor(), path);
   if (!fields.ok()) return refuse(std::string(fields.status().message()));
   const FieldDescriptor* leaf = fields->back();
+  for (size_t i = 0; i + 1 < fields->size(); ++i) {
+    if (!(*fields)[i]->is_repeated()) continue;
+    return refuse(absl::StrCat((*fields)[i]->name(), " is a list: expected a field of which there is one"));
+  }
   const bool is_text = leaf->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
   const bool in_braces = !value.empty() && (value[0] == '{' || value[0] == '<');
   if ((value.empty() && !is_text) || (IsMessage(leaf) != in_braces)) {

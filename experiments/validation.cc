@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/check.h"
+#include "experiments/dataset_description.h"
 #include "experiments/field_paths.h"
 #include "experiments/published.h"
 
@@ -126,8 +127,14 @@ constexpr Range kRanges[] = {
     AtLeast("pretraining.stage_one.num_queries", 1),
 };
 
-// The keypoints of a person; the synthetic people have those of COCO.
-int KeypointsOf(Data::Source source) { return source == Data::CROWDPOSE ? 14 : 17; }
+// The keypoints of the synthetic people, which are those of COCO, and of CrowdPose's people.
+constexpr int kCocoKeypoints = 17, kCrowdPoseKeypoints = 14;
+
+// The keypoints of a person.
+int KeypointsOf(const Data& data) {
+  if (data.has_dataset()) return data.dataset().keypoints_size();
+  return data.source() == Data::CROWDPOSE ? kCrowdPoseKeypoints : kCocoKeypoints;
+}
 
 // C3, C4 and C5 of ResNet-50, stages 1, 2 and 3 of a Swin: what is taken where no stages are named.
 constexpr int kPublishedLevels = 3;
@@ -213,11 +220,28 @@ bool UsesSyntheticPeople(const Experiment& experiment) {
          experiment.pretraining().stage_one().steps() > 0;
 }
 
+void CheckDescription(const Data& data, Checker* check) {
+  if (!data.has_dataset()) return;
+  const std::vector<std::string> paths = {"data.description", "data.dataset", "data.source"};
+  check->Require(data.source() != Data::SYNTHETIC, paths, "set", "photos: the synthetic people have COCO's keypoints");
+  // of one that stands in the experiment itself; a file was refused where it was read
+  const absl::Status status = CheckDatasetDescription(data.dataset());
+  check->Require(status.ok(), {"data.dataset", "data.description"}, absl::StrCat("\"", data.dataset().name(), "\""),
+                 absl::StrCat("a description that holds: ", std::string(status.message())));
+}
+
 void CheckSplit(const Experiment& experiment, Checker* check) {
   const Data& data = experiment.data();
   const std::string& split = data.evaluation_split();
   const std::string quoted = absl::StrCat("\"", split, "\"");
-  const std::vector<std::string> paths = {"data.evaluation_split", "data.source"};
+  const std::vector<std::string> paths = {"data.evaluation_split", "data.description", "data.dataset", "data.source"};
+  if (data.dataset().splits_size() > 0) {
+    std::vector<std::string> names;
+    for (const auto& known : data.dataset().splits()) names.push_back(absl::StrCat("\"", known.name(), "\""));
+    check->Require(std::count(names.begin(), names.end(), quoted) > 0, paths, quoted,
+                   absl::StrCat("a split of ", data.dataset().name(), ": ", absl::StrJoin(names, ", ")));
+    return;
+  }
   if (data.source() == Data::COCO) {
     check->Require(split == "val" || split == "train", paths, quoted, "\"val\" or \"train\" for COCO");
     return;
@@ -418,10 +442,10 @@ void CheckModel(const Experiment& experiment, Checker* check) {
                  absl::StrCat("a multiple of ", kHiddenUnit, " (group norm and sine embeddings)"));
   check->Require(model.hidden_dim() % model.num_heads() == 0, {"model.hidden_dim", "model.num_heads"},
                  model.hidden_dim(), absl::StrCat("a multiple of model.num_heads (", model.num_heads(), ")"));
-  const Data::Source source = experiment.data().source();
-  check->Require(model.num_body_points() == KeypointsOf(source), {"model.num_body_points", "data.source"},
-                 model.num_body_points(),
-                 absl::StrCat(KeypointsOf(source), ", as ", Data::Source_Name(source), " has"));
+  const Data& data = experiment.data();
+  check->Require(model.num_body_points() == KeypointsOf(data),
+                 {"model.num_body_points", "data.description", "data.dataset", "data.source"}, model.num_body_points(),
+                 absl::StrCat(KeypointsOf(data), ", as ", DatasetName(data), " has"));
   check->Require(!model.share_selection_class_head() || model.share_class_heads(),
                  {"model.share_selection_class_head", "model.share_class_heads"}, "true",
                  "model.share_class_heads as well: the selection shares the one head of all layers");
@@ -434,9 +458,10 @@ void CheckModel(const Experiment& experiment, Checker* check) {
 // Stage one predicts poses of synthetic people; heatmaps leave nothing behind that counts keypoints.
 void CheckPretraining(const Experiment& experiment, Checker* check) {
   const int steps = experiment.pretraining().stage_one().steps();
-  check->Require(steps == 0 || KeypointsOf(experiment.data().source()) == KeypointsOf(Data::SYNTHETIC),
-                 {"pretraining.stage_one.steps", "data.source"}, steps,
-                 "0: the synthetic people have other keypoints than CROWDPOSE");
+  const Data& data = experiment.data();
+  check->Require(steps == 0 || KeypointsOf(data) == kCocoKeypoints,
+                 {"pretraining.stage_one.steps", "data.description", "data.dataset", "data.source"}, steps,
+                 absl::StrCat("0: the synthetic people have other keypoints than ", DatasetName(data)));
 }
 
 // A step takes different images.
@@ -487,6 +512,7 @@ absl::Status Validate(const Experiment& experiment, const Origins& origins) {
   // ranges first: what follows divides by these numbers
   CheckRanges(experiment, &check);
   if (!check.status().ok()) return check.status();
+  CheckDescription(experiment.data(), &check);
   CheckSplit(experiment, &check);
   CheckSyntheticPeople(experiment, &check);
   CheckFilter(experiment, &check);

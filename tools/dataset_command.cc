@@ -13,6 +13,7 @@
 #include "experiments/experiment.h"
 #include "grouppose/config/options.h"
 #include "grouppose/data/synthesize.h"
+#include "tools/dataset_check_command.h"
 
 namespace grouppose {
 namespace {
@@ -20,6 +21,7 @@ namespace {
 constexpr char kHelp[] =
     "grouppose dataset: data sets on disk.\n\n"
     "Usage: grouppose dataset SUBCOMMAND [flags]\n\n"
+    "  check\n      say what is missing, broken or inconsistent\n"
     "  synthesize\n      draw synthetic people as a COCO folder\n"
     "  concat\n      join annotation files, such as CrowdPose's train and val\n";
 
@@ -90,9 +92,10 @@ absl::Status RunDatasetCommand(const std::vector<std::string>& arguments) {
     return absl::OkStatus();
   }
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+  if (arguments[0] == "check") return RunDatasetCheck(rest);
   if (arguments[0] == "synthesize") return RunSynthesize(rest);
   if (arguments[0] == "concat") return RunConcat(rest);
-  const std::string nearest = base::NearestName(arguments[0], {"synthesize", "concat"});
+  const std::string nearest = base::NearestName(arguments[0], {"check", "synthesize", "concat"});
   return absl::InvalidArgumentError(absl::StrCat("dataset: unknown subcommand '", arguments[0], "'",
                                                  nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?")));
 }

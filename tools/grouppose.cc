@@ -137,8 +137,8 @@ absl::Status Evaluate(const Arguments& arguments) {
   flags.Required("checkpoint", &checkpoint, "FILE", "weights, safetensors or .pth");
   flags.Optional("weights", &run.options.weights, "KEY", kWeightsHelp);
   flags.Optional("split", &split, "NAME",
-                 "train or val; of CrowdPose train or test; of synthetic people train, tuning or test; the "
-                 "experiment's where it is not given");
+                 "train or val; of CrowdPose train or test; of synthetic people train, tuning or test; of another data "
+                 "set what its description says; the experiment's where it is not given");
   flags.Switch("deterministic", &run.options.deterministic, "one thread, AVX2 kernels: the same bytes on every run");
   flags.Switch("quiet", &run.options.quiet, "no progress on stderr");
   flags.Switch("dry_run", &dry_run, kDryRunHelp);
@@ -162,7 +162,7 @@ constexpr Subcommand kSubcommands[] = {
     {"evaluate", "evaluate a checkpoint on a data set", Evaluate},
     {"config", "show, explain and compare experiments",
      [](const Arguments& arguments) { return grouppose::experiments::RunConfigCommand(arguments); }},
-    {"dataset", "draw synthetic people, join annotation files", grouppose::RunDatasetCommand},
+    {"dataset", "check data sets, draw synthetic people, join annotation files", grouppose::RunDatasetCommand},
     {"checkpoint", "list, convert and compare files of weights",
      [](const Arguments& arguments) { return grouppose::RunCheckpointCommand(arguments); }},
     {"parity", "compare this build with recorded outputs of the official implementation", grouppose::RunParityCommand},
