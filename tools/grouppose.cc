@@ -1,4 +1,5 @@
-// grouppose: train, evaluate, config, dataset, checkpoint, parity. `grouppose SUBCOMMAND --help` says more.
+// grouppose: train, evaluate, predict, config, dataset, checkpoint, parity, benchmark. `grouppose SUBCOMMAND --help`
+// says more.
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -10,8 +11,10 @@
 #include "experiments/config_command.h"
 #include "experiments/experiment.h"
 #include "grouppose/config/dry_run.h"
+#include "grouppose/config/prediction.h"
 #include "grouppose/config/run.h"
 #include "grouppose/train/determinism.h"
+#include "tools/benchmark_command.h"
 #include "tools/checkpoint_command.h"
 #include "tools/dataset_command.h"
 #include "tools/parity_command.h"
@@ -33,12 +36,14 @@ struct RunFlags {
   int64_t seed = 42, threads = 0;
   RunOptions options;
 
-  void AddTo(base::Flags* flags) {
+  void AddTo(base::Flags* flags, bool with_data = true) {
     flags->Required("experiment", &experiment, "FILE", "experiment textproto, such as experiments/tiny.textproto");
     flags->Repeated("set", &overrides, "PATH=VALUE",
                     "override of a field of the experiment, such as training.optimizer.learning_rate=5e-4");
-    flags->Optional("data", &options.data_root, "ROOT",
-                    "folder with annotations/ (CrowdPose: json/) and images/; not used by synthetic experiments");
+    if (with_data) {
+      flags->Optional("data", &options.data_root, "ROOT",
+                      "folder with annotations/ (CrowdPose: json/) and images/; not used by synthetic experiments");
+    }
     flags->Required("output", &options.output, "DIR",
                     "folder for results, made where it is missing; one that holds another training is refused");
     flags->Optional("device", &device, "cpu", "where tensors live; cpu is what this build has");
@@ -151,6 +156,36 @@ absl::Status Evaluate(const Arguments& arguments) {
   return grouppose::config::RunEvaluation(experiment, base::UserPath(checkpoint), split, run.options);
 }
 
+absl::Status Predict(const Arguments& arguments) {
+  RunFlags run;
+  grouppose::config::PredictionOptions prediction;
+  std::vector<std::string> more_images;
+  base::Flags flags("grouppose predict",
+                    "Finds the persons on pictures. Writes results.json (COCO results), images.json (the pictures' ids "
+                    "and sizes), drawings/, and experiment, provenance, times (textproto) into the output folder; "
+                    "prints a line for each picture.");
+  run.AddTo(&flags, /*with_data=*/false);
+  flags.Required("checkpoint", &prediction.checkpoint, "FILE", "weights, safetensors or .pth");
+  flags.Optional("weights", &run.options.weights, "KEY", kWeightsHelp);
+  flags.Repeated("images", &prediction.images, "PATH", "a picture (JPEG, PNG), or a folder of them");
+  flags.Positional(&more_images, "PATH", "further pictures and folders");
+  flags.Optional("threshold", &prediction.threshold, "T",
+                 "score of the poses that are drawn and counted; results.json has all");
+  flags.Switch("deterministic", &run.options.deterministic, "one thread, AVX2 kernels: the same bytes on every run");
+  flags.Switch("quiet", &run.options.quiet, "no progress on stderr");
+  ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
+  if (!go_on) return absl::OkStatus();
+  prediction.images.insert(prediction.images.end(), more_images.begin(), more_images.end());
+  if (prediction.images.empty()) return absl::InvalidArgumentError("--images=PATH: expected a picture or a folder");
+  if (!(prediction.threshold >= 0 && prediction.threshold <= 1)) {
+    return absl::InvalidArgumentError(absl::StrCat("--threshold=", prediction.threshold, ": expected 0 to 1"));
+  }
+  prediction.checkpoint = base::UserPath(prediction.checkpoint);
+  for (std::string& path : prediction.images) path = base::UserPath(path);
+  ASSIGN_OR_RETURN(const Experiment experiment, run.Resolve());
+  return grouppose::config::RunPrediction(experiment, prediction, run.options);
+}
+
 struct Subcommand {
   const char* name;
   const char* help;
@@ -160,12 +195,14 @@ struct Subcommand {
 constexpr Subcommand kSubcommands[] = {
     {"train", "train a model from an experiment textproto", Train},
     {"evaluate", "evaluate a checkpoint on a data set", Evaluate},
+    {"predict", "find the persons on pictures, and draw them", Predict},
     {"config", "show, explain and compare experiments",
      [](const Arguments& arguments) { return grouppose::experiments::RunConfigCommand(arguments); }},
     {"dataset", "check data sets, draw synthetic people, join annotation files", grouppose::RunDatasetCommand},
     {"checkpoint", "list, convert and compare files of weights",
      [](const Arguments& arguments) { return grouppose::RunCheckpointCommand(arguments); }},
     {"parity", "compare this build with recorded outputs of the official implementation", grouppose::RunParityCommand},
+    {"benchmark", "time a step of a model, stage by stage", grouppose::RunBenchmarkCommand},
 };
 
 std::string Help() {

@@ -3,8 +3,6 @@
 #include "ablations/cost/formulae.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/core/ivalue.h>
-#include <ATen/record_function.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -15,6 +13,7 @@
 #include <vector>
 
 #include "ablations/cost/parts.h"
+#include "grouppose/benchmark/flop_counter.h"
 
 namespace grouppose::cost {
 namespace {
@@ -55,46 +54,11 @@ int64_t CountPairs(const MayLook& may_look, int64_t instances, int64_t types) {
   return pairs;
 }
 
-const std::string kDeformable = "grouppose::ms_deform_attn";
-
-int64_t flops_of_operators = 0;
-// Deformable attention calls itself below autograd: calls of it that are running.
-int64_t deformable_depth = 0;
-
-// An operator is about to run. Linear layers, matmul and attention by hand arrive here as the products they consist of.
-std::unique_ptr<at::ObserverContext> AddFlops(const at::RecordFunction& function) {
-  const std::string name = function.name();
-  const auto input = [&](size_t i) -> const at::Tensor& { return function.inputs()[i].toTensor(); };
-  if (name == "aten::mm") {
-    flops_of_operators += 2 * input(0).numel() * input(1).size(1);
-  } else if (name == "aten::addmm") {
-    flops_of_operators += 2 * input(1).numel() * input(2).size(1);
-  } else if (name == "aten::bmm") {
-    flops_of_operators += 2 * input(0).numel() * input(1).size(2);
-  } else if (name == "aten::baddbmm") {
-    flops_of_operators += 2 * input(1).numel() * input(2).size(2);
-  } else if (name == "aten::_scaled_dot_product_flash_attention_for_cpu") {
-    // every query with every key: scores and weighted sum
-    flops_of_operators += 4 * input(0).numel() * input(1).size(2);
-  } else if (name == kDeformable && deformable_depth++ == 0) {
-    // every sample mixes four pixels of value [batch, size, heads, channels]
-    flops_of_operators += 2 * 4 * input(4).numel() * input(0).size(3);
-  }
-  return nullptr;
-}
-
-void Leave(const at::RecordFunction& function, at::ObserverContext*) {
-  if (function.name() == kDeformable) --deformable_depth;
-}
-
 int64_t CountFlops(Part* part) {
   const at::NoGradGuard no_grad;
-  flops_of_operators = 0;
-  const at::CallbackHandle handle = at::addThreadLocalCallback(
-      at::RecordFunctionCallback(AddFlops, Leave).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
+  const FlopCounter counter;
   part->forward();
-  at::removeCallback(handle);
-  return flops_of_operators;
+  return counter.flops();
 }
 
 // No two sizes are equal, so that none can stand for another.

@@ -10,6 +10,10 @@
 
 namespace grouppose::config {
 
+const eval::KeypointDataset& DescriptionOf(const experiments::Data& data) {
+  return data.source() == experiments::Data::CROWDPOSE ? eval::CrowdPose() : eval::Coco();
+}
+
 absl::StatusOr<std::unique_ptr<Dataset>> OpenSynthetic(const experiments::SyntheticPeople& synthetic,
                                                        const std::string& split) {
   const SyntheticPeopleOptions options = SyntheticOptions(synthetic);

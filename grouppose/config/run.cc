@@ -1,13 +1,10 @@
 #include "grouppose/config/run.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -35,25 +32,6 @@ using experiments::Experiment;
 
 constexpr char kPretrainedFile[] = "checkpoints/pretrained.safetensors";
 
-// A photo takes milliseconds to decode, a drawn image is in memory.
-int PrefetchOf(const Experiment& experiment) {
-  return experiment.data().source() == experiments::Data::SYNTHETIC ? 0 : 4;
-}
-
-void SetThreads(const RunOptions& options) {
-  if (options.deterministic) {
-    train::UseDeterministicAlgorithms();
-    return;
-  }
-  at::set_num_threads(options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency()));
-}
-
-base::ProgressOptions ProgressOf(const RunOptions& options) {
-  base::ProgressOptions progress;
-  if (options.quiet) progress.style = base::ProgressOptions::kQuiet;
-  return progress;
-}
-
 // The pretraining that an earlier start of the same run finished, into the model; false where there is none.
 absl::StatusOr<bool> TakeFinishedPretraining(const Experiment& experiment, const RunOptions& options,
                                              GroupPose* model) {
@@ -78,15 +56,6 @@ absl::Status StartFromPretraining(const Experiment& experiment, const RunOptions
         checkpoint::WriteSafetensors(folder->Path(kPretrainedFile), weights, IdentityOf(experiment, options)));
   }
   return LoadPretrained(weights, "pretraining", model);
-}
-
-LoaderOptions LoaderOf(const Experiment& experiment, int64_t batch_size, uint64_t seed) {
-  LoaderOptions options;
-  options.batch_size = batch_size;
-  options.seed = seed;
-  options.transforms = TransformsOf(experiment.data().augmentation());
-  options.prefetch = PrefetchOf(experiment);
-  return options;
 }
 
 // Whether the evaluated images are those of a file that the user has: not drawn, and not a part of the training images.

@@ -1,7 +1,10 @@
 #include "grouppose/config/run_parts.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -16,7 +19,9 @@
 #include "grouppose/checkpoint/load.h"
 #include "grouppose/checkpoint/mapped_file.h"
 #include "grouppose/config/checkpoint_arguments.h"
+#include "grouppose/config/options.h"
 #include "grouppose/config/pretraining.h"
+#include "grouppose/train/determinism.h"
 
 namespace grouppose::config {
 namespace {
@@ -51,7 +56,35 @@ absl::StatusOr<checkpoint::TensorFile> ReadState(const std::string& path) {
 // "norm1.weight" of a Swin, but not "layers.0.blocks.0.norm1.weight".
 bool IsOutputNorm(const std::string& name) { return absl::StartsWith(name, "norm"); }
 
+// A photo takes milliseconds to decode, a drawn image is in memory.
+int PrefetchOf(const Experiment& experiment) {
+  return experiment.data().source() == experiments::Data::SYNTHETIC ? 0 : 4;
+}
+
 }  // namespace
+
+void SetThreads(const RunOptions& options) {
+  if (options.deterministic) {
+    train::UseDeterministicAlgorithms();
+    return;
+  }
+  at::set_num_threads(options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+base::ProgressOptions ProgressOf(const RunOptions& options) {
+  base::ProgressOptions progress;
+  if (options.quiet) progress.style = base::ProgressOptions::kQuiet;
+  return progress;
+}
+
+LoaderOptions LoaderOf(const Experiment& experiment, int64_t batch_size, uint64_t seed) {
+  LoaderOptions options;
+  options.batch_size = batch_size;
+  options.seed = seed;
+  options.transforms = TransformsOf(experiment.data().augmentation());
+  options.prefetch = PrefetchOf(experiment);
+  return options;
+}
 
 absl::Status CheckScheme(const GroupPoseOptions& options) {
   if (options.transformer.decoder_layers == 0) return absl::OkStatus();

@@ -12,11 +12,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/progress.h"
 #include "experiments/experiment.pb.h"
 #include "experiments/metrics.pb.h"
 #include "grouppose/checkpoint/read_checkpoint.h"
 #include "grouppose/checkpoint/safetensors.h"
 #include "grouppose/config/run.h"
+#include "grouppose/data/loader.h"
 #include "grouppose/model/group_pose.h"
 #include "grouppose/train/optimizer.h"
 #include "grouppose/train/weight_average.h"
@@ -27,6 +29,11 @@ using Weights = std::map<std::string, at::Tensor>;
 
 inline constexpr char kStateFile[] = "checkpoints/latest.safetensors";
 inline constexpr char kInitialSha256[] = "initial_checkpoint_sha256";  // in a state's metadata
+
+// torch's threads as the options say; its deterministic algorithms where they ask for these.
+void SetThreads(const RunOptions& options);
+base::ProgressOptions ProgressOf(const RunOptions& options);
+LoaderOptions LoaderOf(const experiments::Experiment& experiment, int64_t batch_size, uint64_t seed);
 
 // A program links the schemes it trains: refuses the others before anything is drawn or read.
 absl::Status CheckScheme(const GroupPoseOptions& options);

@@ -50,6 +50,15 @@ ROOMS = {
         "grouppose/loss",
         "grouppose/checkpoint",
     ],
+    "grouppose/benchmark": [
+        "base",
+        "ops",
+        "grouppose/nn",
+        "grouppose/model",
+        "grouppose/data",
+        "grouppose/loss",
+        "grouppose/train",
+    ],
     "grouppose/parity": [
         "base",
         "eval",

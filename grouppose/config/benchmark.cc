@@ -1,0 +1,32 @@
+#include "grouppose/config/benchmark.h"
+
+#include <cstdint>
+
+#include "base/progress.h"
+#include "base/status.h"
+#include "grouppose/config/datasets.h"
+#include "grouppose/config/options.h"
+#include "grouppose/config/run_parts.h"
+#include "grouppose/model/group_pose.h"
+#include "grouppose/nn/module.h"
+
+namespace grouppose::config {
+
+absl::StatusOr<StepBenchmark> RunBenchmark(const experiments::Experiment& experiment, BenchmarkMode mode,
+                                           StepBenchmarkOptions benchmark, const std::string& checkpoint,
+                                           const RunOptions& options) {
+  SetThreads(options);
+  const GroupPoseOptions model_options = ModelOptions(experiment);
+  RETURN_IF_ERROR(CheckScheme(model_options));
+  GroupPose model(model_options);
+  nn::Initialise(model, options.seed);
+  if (!checkpoint.empty()) RETURN_IF_ERROR(LoadCheckpoint(checkpoint, experiment, options, &model));
+  benchmark.num_select = experiment.evaluation().num_select();
+  base::Progress progress("measuring", benchmark.warmup + benchmark.iterations, ProgressOf(options));
+  benchmark.on_progress = [&](int64_t done) { progress.Update(done); };
+  if (mode == BenchmarkMode::kInference) return MeasureInference(benchmark, &model);
+  return MeasureTraining(benchmark, CriterionOf(experiment, DescriptionOf(experiment.data())),
+                         OptimizerOf(experiment.training().optimizer()), &model);
+}
+
+}  // namespace grouppose::config
