@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "base/files.h"
 #include "base/status.h"
+#include "eval/dataset_description.h"
 #include "eval/evaluator.h"
 #include "eval/resampled_metrics.h"
 
@@ -25,7 +26,7 @@ absl::StatusOr<std::vector<double>> ResampleCell(const Cell& cell, int resamples
   options.ranking = true;
   options.annotations_name = base::JoinPath(cell.folder, "ground_truth.json");
   options.detections_name = base::JoinPath(cell.folder, "results.json");
-  ASSIGN_OR_RETURN(options.dataset, KeypointDatasetOf(cell.experiment));
+  ASSIGN_OR_RETURN(options.dataset, eval::KeypointDatasetOf(cell.experiment.data()));
   ASSIGN_OR_RETURN(const std::vector<eval::Detection> detections, cell.ReadDetections());
   ASSIGN_OR_RETURN(const eval::Metrics metrics, eval::Evaluate(*cell.ground_truth, detections, options));
   // both were written by one training: the same bits, or they are not of one training

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "base/files.h"
 #include "base/status.h"
+#include "eval/dataset_description.h"
 #include "eval/evaluator.h"
 
 namespace grouppose {
@@ -208,7 +209,7 @@ absl::StatusOr<Examples> ChooseExamples(const Study& study, const std::string& i
   const std::vector<const Cell*> cells = CellsToShow(study);
   if (cells.empty()) return examples;
   const eval::Dataset& dataset = *cells.front()->ground_truth;
-  ASSIGN_OR_RETURN(const eval::KeypointDataset description, KeypointDatasetOf(cells.front()->experiment));
+  ASSIGN_OR_RETURN(const eval::KeypointDataset description, eval::KeypointDatasetOf(cells.front()->experiment.data()));
   examples.skeleton = description.skeleton;
   ASSIGN_OR_RETURN(examples.images, ChooseImages(dataset, images_folder));
   for (Example& example : examples.images) {

@@ -61,6 +61,46 @@ TEST_F(ExamplesTest, ShowTheBestPosesAsManyAsPersonsEachWithItsMatch) {
   EXPECT_EQ(examples.images[1].columns[1].poses[0].person, 0);
 }
 
+// What is drawn are the keypoints and limbs of the experiment's description.
+TEST_F(ExamplesTest, DrawTheKeypointsOfTheDescription) {
+  eval::Dataset people = People(1);
+  people.annotations[0].keypoints.resize(15);
+  people.annotations[0].num_keypoints = 5;
+  AddCell("five", 0, 0.4, [](CellFiles* files) {
+    auto* dataset = files->experiment.mutable_data()->mutable_dataset();
+    files->experiment.mutable_data()->set_source(experiments::Data::COCO);
+    dataset->set_name("five");
+    for (const char* name : {"a", "b", "c", "d", "e"}) {
+      auto* keypoint = dataset->add_keypoints();
+      keypoint->set_name(name);
+      keypoint->set_sigma(0.1);
+    }
+    for (const char* name : {"b", "c", "d"}) {
+      auto* limb = dataset->add_skeleton();
+      limb->set_from("a");
+      limb->set_to(name);
+    }
+  });
+  ASSERT_TRUE(eval::WriteDetections(CellFolder("five", 0) + "/results.json", {Pose(people, 0, 1, 0.9)}).ok());
+  ASSERT_TRUE(eval::WriteDataset(CellFolder("five", 0) + "/ground_truth.json", people).ok());
+  const auto examples = ChooseExamples(MustRead("five"), "");
+  ASSERT_TRUE(examples.ok()) << examples.status();
+  ASSERT_EQ(examples->images.size(), 1u);
+  ASSERT_EQ(examples->images[0].columns.size(), 2u);
+  EXPECT_EQ(examples->images[0].columns[1].caption, "1 of 1 found, seed 0");
+  std::string text;
+  base::HtmlWriter html(&text);
+  WriteExamples(*examples, &html);
+  const auto count = [&text](const std::string& part) {
+    int found = 0;
+    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+    return found;
+  };
+  // in the annotated pose and in the found one
+  EXPECT_EQ(count("h0"), 2 * 5) << "a point for every keypoint";
+  EXPECT_EQ(count("L"), 2 * 2 * 3) << "a line for every limb, with its casing";
+}
+
 TEST_F(ExamplesTest, AreOfTheLowestSeedThatAllVariantsHave) {
   const eval::Dataset people = TwoInOneImage();
   for (const int64_t seed : {0, 1, 2}) AddCellWith("two", seed, people, {});

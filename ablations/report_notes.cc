@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "experiments/dataset_description.h"
 
 namespace grouppose {
 namespace {
@@ -94,7 +95,7 @@ std::string SyntheticImages(const Experiment& experiment, int64_t images) {
 
 std::string PhotoImages(const Experiment& experiment, int64_t images) {
   const std::string split = experiment.data().evaluation_split();
-  const std::string source = Data::Source_Name(experiment.data().source());
+  const std::string source = experiments::DatasetName(experiment.data());
   if (split == "train") {
     return absl::StrFormat("Reported on %d images of %s's split 'train', which the models were trained on.", images,
                            source);

@@ -198,14 +198,6 @@ absl::StatusOr<Study> ReadStudy(const std::string& name, const std::string& base
   return absl::InvalidArgumentError(absl::StrCat("--baseline=", baseline, ": expected a variant that has a --cell"));
 }
 
-absl::StatusOr<eval::KeypointDataset> KeypointDatasetOf(const Experiment& experiment) {
-  for (const eval::KeypointDataset* known : {&eval::Coco(), &eval::CrowdPose()}) {
-    if (experiment.model().num_body_points() == known->num_keypoints()) return *known;
-  }
-  return absl::InvalidArgumentError(absl::StrCat("model.num_body_points is ", experiment.model().num_body_points(),
-                                                 ", expected 17 (COCO) or 14 (CrowdPose)"));
-}
-
 CurveBand BandOf(const std::vector<std::vector<CurvePoint>>& curves) {
   std::map<int64_t, std::vector<double>> values_of_step;
   for (const std::vector<CurvePoint>& curve : curves) {

@@ -11,7 +11,6 @@
 
 #include "absl/status/statusor.h"
 #include "eval/annotations.h"
-#include "eval/keypoint_dataset.h"
 #include "experiments/experiment.pb.h"
 #include "experiments/metrics.pb.h"
 
@@ -76,9 +75,6 @@ struct Study {
 // cell.
 absl::StatusOr<Study> ReadStudy(const std::string& name, const std::string& baseline,
                                 const std::vector<std::string>& cells);
-
-// COCO for 17 keypoints, CrowdPose for 14.
-absl::StatusOr<eval::KeypointDataset> KeypointDatasetOf(const experiments::Experiment& experiment);
 
 // Points that every curve has: lowest, mean and highest value at each.
 struct CurveBand {

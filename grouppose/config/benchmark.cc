@@ -4,7 +4,7 @@
 
 #include "base/progress.h"
 #include "base/status.h"
-#include "grouppose/config/datasets.h"
+#include "eval/dataset_description.h"
 #include "grouppose/config/options.h"
 #include "grouppose/config/run_parts.h"
 #include "grouppose/model/group_pose.h"
@@ -25,8 +25,9 @@ absl::StatusOr<StepBenchmark> RunBenchmark(const experiments::Experiment& experi
   base::Progress progress("measuring", benchmark.warmup + benchmark.iterations, ProgressOf(options));
   benchmark.on_progress = [&](int64_t done) { progress.Update(done); };
   if (mode == BenchmarkMode::kInference) return MeasureInference(benchmark, &model);
-  return MeasureTraining(benchmark, CriterionOf(experiment, DescriptionOf(experiment.data())),
-                         OptimizerOf(experiment.training().optimizer()), &model);
+  ASSIGN_OR_RETURN(const eval::KeypointDataset keypoints, eval::KeypointDatasetOf(experiment.data()));
+  return MeasureTraining(benchmark, CriterionOf(experiment, keypoints), OptimizerOf(experiment.training().optimizer()),
+                         &model);
 }
 
 }  // namespace grouppose::config

@@ -4,15 +4,13 @@
 #include "base/files.h"
 #include "base/status.h"
 #include "eval/annotations.h"
+#include "eval/dataset_description.h"
+#include "experiments/dataset_description.h"
 #include "grouppose/config/options.h"
 #include "grouppose/data/coco_dataset.h"
 #include "grouppose/data/synthetic_dataset.h"
 
 namespace grouppose::config {
-
-const eval::KeypointDataset& DescriptionOf(const experiments::Data& data) {
-  return data.source() == experiments::Data::CROWDPOSE ? eval::CrowdPose() : eval::Coco();
-}
 
 absl::StatusOr<std::unique_ptr<Dataset>> OpenSynthetic(const experiments::SyntheticPeople& synthetic,
                                                        const std::string& split) {
@@ -34,11 +32,11 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenDataset(const experiments::Data& da
                                                      const std::string& split) {
   if (data.source() == experiments::Data::SYNTHETIC) return OpenSynthetic(data.synthetic(), split);
   if (data_root.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("--data=ROOT is required: the experiment's data.source is ",
-                                                   experiments::Data::Source_Name(data.source())));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--data=ROOT is required: the experiment's data are those of ", experiments::DatasetName(data)));
   }
   CocoOptions options;
-  options.layout = data.source() == experiments::Data::CROWDPOSE ? PhotoLayout::kCrowdPose : PhotoLayout::kCoco;
+  ASSIGN_OR_RETURN(options.description, eval::KeypointDatasetOf(data));
   options.root = data_root;
   options.split = split;
   if (split == "train") options.filter = FilterOptions(data.train_filter());

@@ -6,18 +6,14 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "eval/keypoint_dataset.h"
 #include "experiments/experiment.pb.h"
 #include "grouppose/data/dataset.h"
 
 namespace grouppose::config {
 
-// The keypoints of the data set that an experiment names; no file is looked at.
-const eval::KeypointDataset& DescriptionOf(const experiments::Data& data);
-
-// Synthetic: "train", "tuning", "test", each with a seed of its own. COCO and CrowdPose: "train" (filtered by
-// data.train_filter) and "val" or "test" under `data_root`. InvalidArgument for another split, NotFound for missing
-// files.
+// Synthetic: "train", "tuning", "test", each with a seed of its own. Photos: a split of their description (COCO:
+// "train", "val"; CrowdPose: "train", "test") under `data_root`, "train" filtered by data.train_filter. InvalidArgument
+// for another split, NotFound for missing files.
 absl::StatusOr<std::unique_ptr<Dataset>> OpenDataset(const experiments::Data& data, const std::string& data_root,
                                                      const std::string& split);
 // Synthetic people whatever data.source says: what pretraining uses.

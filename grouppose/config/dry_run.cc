@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "base/files.h"
 #include "base/status.h"
+#include "experiments/dataset_description.h"
 #include "grouppose/checkpoint/load.h"
 #include "grouppose/config/datasets.h"
 #include "grouppose/config/options.h"
@@ -54,7 +55,7 @@ absl::StatusOr<Split> Look(const experiments::Data& data, const std::string& roo
     if (found == sizes.end()) return OpenDataset(data, root, split).status();  // no such split
     return Split{absl::StrCat(split, " of the synthetic people, ", found->second, " images"), found->second};
   }
-  const std::string name = absl::StrCat(split, " of ", experiments::Data::Source_Name(data.source()));
+  const std::string name = absl::StrCat(split, " of ", experiments::DatasetName(data));
   if (root.empty()) return Split{absl::StrCat(name, "; not looked at: no --data is given"), 0};
   if (!base::FileExists(root)) return Split{absl::StrCat(name, "; not looked at: there is no ", root), 0};
   ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> dataset, OpenDataset(data, root, split));

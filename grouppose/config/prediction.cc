@@ -13,9 +13,9 @@
 #include "base/progress.h"
 #include "base/status.h"
 #include "eval/annotations.h"
+#include "eval/dataset_description.h"
 #include "eval/keypoint_dataset.h"
 #include "experiments/metrics.pb.h"
-#include "grouppose/config/datasets.h"
 #include "grouppose/config/options.h"
 #include "grouppose/config/run_folder.h"
 #include "grouppose/config/run_parts.h"
@@ -110,8 +110,8 @@ absl::Status RunPrediction(const Experiment& experiment, const PredictionOptions
   const GroupPoseOptions model_options = ModelOptions(experiment);
   RETURN_IF_ERROR(CheckScheme(model_options));
   RETURN_IF_ERROR(CheckNoTrainingIsThere(options));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> dataset,
-                   OpenImageList(prediction.images, DescriptionOf(experiment.data())));
+  ASSIGN_OR_RETURN(const eval::KeypointDataset keypoints, eval::KeypointDatasetOf(experiment.data()));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> dataset, OpenImageList(prediction.images, keypoints));
   GroupPose model(model_options);
   RETURN_IF_ERROR(LoadCheckpoint(prediction.checkpoint, experiment, options, &model));
   ASSIGN_OR_RETURN(const std::vector<eval::Detection> detections, PredictAll(experiment, options, *dataset, &model));

@@ -61,6 +61,18 @@ int PrefetchOf(const Experiment& experiment) {
   return experiment.data().source() == experiments::Data::SYNTHETIC ? 0 : 4;
 }
 
+// A keyword that no name contains is a slip of the keyboard.
+absl::Status CheckIgnored(const Checkpoint& weights, const RunOptions& options, const GroupPose& model) {
+  for (const std::string& keyword : options.init_ignore) {
+    const bool is_given = std::any_of(weights.tensors.begin(), weights.tensors.end(),
+                                      [&](const auto& entry) { return absl::StrContains(entry.first, keyword); });
+    if (is_given || !IgnoredNames(model, {keyword}).empty()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("--init_ignore=", keyword, ": expected a part of the name of a parameter, found none with it"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void SetThreads(const RunOptions& options) {
@@ -142,8 +154,20 @@ absl::Status LoadCheckpoint(const std::string& path, const Experiment& experimen
   return checkpoint::LoadIntoModule(weights.tensors, *model, load);
 }
 
+std::vector<std::string> IgnoredNames(const GroupPose& model, const std::vector<std::string>& keywords) {
+  std::vector<std::string> ignored;
+  for (const nn::NamedTensor& named : model.StateDict()) {
+    const bool is_ignored = std::any_of(keywords.begin(), keywords.end(), [&](const std::string& keyword) {
+      return absl::StrContains(named.name, keyword);
+    });
+    if (is_ignored) ignored.push_back(named.name);
+  }
+  return ignored;
+}
+
 absl::Status LoadInitial(const Experiment& experiment, const RunOptions& options, GroupPose* model) {
   ASSIGN_OR_RETURN(const Checkpoint weights, ReadWeights(options.init, experiment, options));
+  RETURN_IF_ERROR(CheckIgnored(weights, options, *model));
   const bool has_decoder = std::any_of(weights.tensors.begin(), weights.tensors.end(), [](const auto& entry) {
     return absl::StartsWith(entry.first, "transformer.decoder.");
   });
@@ -159,6 +183,11 @@ absl::Status LoadInitial(const Experiment& experiment, const RunOptions& options
   RETURN_IF_ERROR(checkpoint::LoadIntoModule(weights.tensors, *model, load));
   for (const std::string& line : passed_over)
     std::fprintf(stderr, "warning: %s: %s\n", options.init.c_str(), line.c_str());
+  if (!options.quiet) {
+    for (const std::string& name : IgnoredNames(*model, options.init_ignore)) {
+      std::fprintf(stderr, "%s: left at its initial values: %s\n", options.init.c_str(), name.c_str());
+    }
+  }
   return absl::OkStatus();
 }
 

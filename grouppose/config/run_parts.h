@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -53,8 +54,12 @@ absl::StatusOr<checkpoint::Checkpoint> ReadWeights(const std::string& path, cons
 absl::Status LoadCheckpoint(const std::string& path, const experiments::Experiment& experiment,
                             const RunOptions& options, GroupPose* model);
 
+// Names of the model that contain one of `keywords`: what --init_ignore leaves at its initial values.
+std::vector<std::string> IgnoredNames(const GroupPose& model, const std::vector<std::string>& keywords);
+
 // options.init into the model: a whole model, or the weights of a pretraining. With options.init_lenient names that
-// only one side has are passed over, with a warning on stderr for each.
+// only one side has are passed over, with a warning on stderr for each. The names that options.init_ignore leaves alone
+// are listed there too; InvalidArgument for a keyword that is a part of no name of either side.
 absl::Status LoadInitial(const experiments::Experiment& experiment, const RunOptions& options, GroupPose* model);
 
 // options.init_backbone into the backbone, under the names of torchvision's ResNet-50 or of the official Swin, with or

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/check.h"
 #include "base/files.h"
 #include "base/status.h"
@@ -66,25 +67,15 @@ eval::Dataset Select(eval::Dataset all, const CocoOptions& options) {
   return selected;
 }
 
-// Where a split lies, and what its keypoints are.
-struct Place {
-  const eval::KeypointDataset& description;
-  std::string annotations, images;  // below the root
-};
-
-absl::StatusOr<Place> PlaceOf(const CocoOptions& options) {
-  const bool coco = options.layout == PhotoLayout::kCoco;
-  const std::string other = coco ? "val" : "test";
-  if (options.split != "train" && options.split != other) {
-    return absl::InvalidArgumentError(absl::StrCat("split is \"", options.split, "\", expected \"train\" or \"", other,
-                                                   "\" of ", coco ? "COCO" : "CrowdPose"));
+// Where the split lies.
+absl::StatusOr<eval::DatasetSplit> SplitOf(const CocoOptions& options) {
+  std::vector<std::string> names;
+  for (const eval::DatasetSplit& split : options.description.splits) {
+    if (split.name == options.split) return split;
+    names.push_back(absl::StrCat("\"", split.name, "\""));
   }
-  if (coco) {
-    return Place{eval::Coco(), absl::StrCat("annotations/person_keypoints_", options.split, "2017.json"),
-                 absl::StrCat("images/", options.split, "2017")};
-  }
-  return Place{eval::CrowdPose(),
-               absl::StrCat("json/crowdpose_", options.split == "train" ? "trainval" : "test", ".json"), "images"};
+  return absl::InvalidArgumentError(absl::StrCat("split is \"", options.split, "\", expected ",
+                                                 absl::StrJoin(names, " or "), " of ", options.description.name));
 }
 
 }  // namespace
@@ -107,8 +98,8 @@ std::optional<Person> ToPerson(const eval::Annotation& annotation, const ImageSi
 }
 
 absl::StatusOr<std::unique_ptr<CocoDataset>> CocoDataset::Open(const CocoOptions& options) {
-  ASSIGN_OR_RETURN(const Place place, PlaceOf(options));
-  const std::string path = base::JoinPath(options.root, place.annotations);
+  ASSIGN_OR_RETURN(const eval::DatasetSplit split, SplitOf(options));
+  const std::string path = base::JoinPath(options.root, split.annotations);
   // the only file that CrowdPose does not come with
   if (absl::EndsWith(path, "crowdpose_trainval.json") && !base::FileExists(path)) {
     return absl::NotFoundError(absl::StrCat(path,
@@ -116,20 +107,18 @@ absl::StatusOr<std::unique_ptr<CocoDataset>> CocoDataset::Open(const CocoOptions
                                             "crowdpose_train.json and crowdpose_val.json into it"));
   }
   eval::ReadOptions read;
-  read.num_keypoints = place.description.num_keypoints();
+  read.num_keypoints = options.description.num_keypoints();
   ASSIGN_OR_RETURN(eval::Dataset all, eval::ReadDataset(path, read));
   eval::Dataset selected = Select(std::move(all), options);
   if (selected.images.empty()) {
     return absl::FailedPreconditionError(absl::StrCat(path, ": found no image that the rules of this run keep"));
   }
   return std::unique_ptr<CocoDataset>(
-      new CocoDataset(options, place.description, base::JoinPath(options.root, place.images), std::move(selected)));
+      new CocoDataset(options, base::JoinPath(options.root, split.images), std::move(selected)));
 }
 
-CocoDataset::CocoDataset(const CocoOptions& options, const eval::KeypointDataset& description, std::string image_folder,
-                         eval::Dataset ground_truth)
+CocoDataset::CocoDataset(const CocoOptions& options, std::string image_folder, eval::Dataset ground_truth)
     : options_(options),
-      description_(description),
       image_folder_(std::move(image_folder)),
       ground_truth_(std::move(ground_truth)),
       persons_(ground_truth_.images.size()),
@@ -139,7 +128,7 @@ CocoDataset::CocoDataset(const CocoOptions& options, const eval::KeypointDataset
   for (const eval::Annotation& annotation : ground_truth_.annotations) {
     const size_t index = index_of.at(annotation.image_id);
     const eval::Image& image = ground_truth_.images[index];
-    std::optional<Person> person = ToPerson(annotation, {image.height, image.width}, description_.area_rule);
+    std::optional<Person> person = ToPerson(annotation, {image.height, image.width}, options_.description.area_rule);
     if (person.has_value()) persons_[index].push_back(*std::move(person));
   }
 }

@@ -1,4 +1,4 @@
-// COCO person keypoints and CrowdPose in their real layouts:
+// Photos annotated in COCO's format, wherever the description of the data set says that they lie:
 //
 //   ROOT/annotations/person_keypoints_{train,val}2017.json   COCO, splits "train" and "val"
 //   ROOT/images/{train,val}2017/*.jpg
@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "eval/keypoint_dataset.h"
 #include "grouppose/data/dataset.h"
 
 namespace grouppose {
@@ -34,11 +35,9 @@ struct ImageFilter {
   int64_t first_images = 0;              // of the images left, those with the smallest ids
 };
 
-enum class PhotoLayout { kCoco, kCrowdPose };
-
 struct CocoOptions {
   std::string root;
-  PhotoLayout layout = PhotoLayout::kCoco;
+  eval::KeypointDataset description = eval::Coco();
   std::string split = "train";
   ImageFilter filter;
   // Keeps decoded images: a COCO photo is about 0.9 MB.
@@ -53,8 +52,8 @@ std::optional<Person> ToPerson(const eval::Annotation& annotation, const ImageSi
 // over all annotations), of the others all.
 //
 // A sample's persons are the labelled ones in file order. Their boxes are clamped to the image, and a box that is empty
-// then drops the person. The area that losses measure by is the annotated one; of CrowdPose, which has none, that of
-// the clamped box (evaluation takes a share of the box, see eval::AreaRule).
+// then drops the person. The area that losses measure by is the annotated one; where the description's area rule is
+// kBoxFraction or the annotation has none, that of the clamped box (evaluation takes a share of the box).
 class CocoDataset : public Dataset {
  public:
   // Reads the annotations; photos are read when they are asked for. NotFound with the path where a file is missing.
@@ -62,16 +61,14 @@ class CocoDataset : public Dataset {
 
   int64_t size() const override { return static_cast<int64_t>(ground_truth_.images.size()); }
   absl::StatusOr<Sample> Get(int64_t index) const override;
-  const eval::KeypointDataset& description() const override { return description_; }
+  const eval::KeypointDataset& description() const override { return options_.description; }
   const eval::Dataset& ground_truth() const override { return ground_truth_; }
 
  private:
-  CocoDataset(const CocoOptions& options, const eval::KeypointDataset& description, std::string image_folder,
-              eval::Dataset ground_truth);
+  CocoDataset(const CocoOptions& options, std::string image_folder, eval::Dataset ground_truth);
   absl::StatusOr<Image> ReadPhoto(int64_t index) const;
 
   CocoOptions options_;
-  const eval::KeypointDataset& description_;
   std::string image_folder_;
   eval::Dataset ground_truth_;
   std::vector<std::vector<Person>> persons_;  // one list an image

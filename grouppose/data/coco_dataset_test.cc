@@ -145,6 +145,37 @@ TEST(CocoDataset, FiltersImages) {
   EXPECT_EQ(CocoDataset::Open(options).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+// Three keypoints and a layout of one's own, without areas.
+TEST(CocoDataset, ADescriptionSaysWhatIsWhere) {
+  CocoOptions options;
+  options.root = base::JoinPath(::testing::TempDir(), "described");
+  ASSERT_TRUE(base::MakeDirectories(base::JoinPath(options.root, "photos")).ok());
+  eval::Dataset dataset;
+  dataset.images.push_back({7, /*width=*/30, /*height=*/20, "7.png"});
+  eval::Annotation annotation = Annotate(1, 7, {2, 4, 10, 8}, 0, 3);
+  annotation.keypoints.resize(9);
+  annotation.area.reset();
+  dataset.annotations = {annotation};
+  ASSERT_TRUE(eval::WriteDataset(base::JoinPath(options.root, "mine.json"), dataset).ok());
+  ASSERT_TRUE(WritePng(base::JoinPath(options.root, "photos/7.png"), Gradient(20, 30)).ok());
+  options.description.name = "mine";
+  options.description.sigmas.resize(3);
+  options.description.names.resize(3);
+  options.description.splits = {{"train", "mine.json", "photos"}};
+  const auto mine = Open(options);
+  EXPECT_EQ(mine->description().num_keypoints(), 3);
+  const auto sample = mine->Get(0);
+  ASSERT_TRUE(sample.ok()) << sample.status();
+  ASSERT_EQ(sample->persons.size(), 1);
+  EXPECT_EQ(sample->persons[0].area, 80) << "without an area, that of the box";
+  EXPECT_EQ(sample->persons[0].keypoints.size(), 9);
+  options.split = "val";
+  EXPECT_EQ(CocoDataset::Open(options).status().message(), "split is \"val\", expected \"train\" of mine");
+  options.split = "train";
+  options.description.sigmas.resize(4);
+  EXPECT_EQ(CocoDataset::Open(options).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(CocoDataset, KeptPhotosAreTheSame) {
   CocoOptions options;
   options.root = WriteFolder("kept");
@@ -168,19 +199,19 @@ TEST(CocoDataset, SaysInOneLineWhatIsMissing) {
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(absl::StrContains(status.message(), "nowhere/annotations/person_keypoints_train2017.json")) << status;
 
-  options.layout = PhotoLayout::kCrowdPose;
+  options.description = eval::CrowdPose();
   status = CocoDataset::Open(options).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(absl::StrContains(status.message(), "json/crowdpose_trainval.json")) << status;
   EXPECT_TRUE(absl::StrContains(status.message(), "grouppose dataset concat")) << status;
   options.split = "val";
   EXPECT_EQ(CocoDataset::Open(options).status().message(),
-            "split is \"val\", expected \"train\" or \"test\" of CrowdPose");
+            "split is \"val\", expected \"train\" or \"test\" of crowdpose");
 
-  options.layout = PhotoLayout::kCoco;
+  options.description = eval::Coco();
   options.root = WriteFolder("missing");
   options.split = "test";
-  EXPECT_EQ(CocoDataset::Open(options).status().message(), "split is \"test\", expected \"train\" or \"val\" of COCO");
+  EXPECT_EQ(CocoDataset::Open(options).status().message(), "split is \"test\", expected \"train\" or \"val\" of coco");
 
   options.split = "val";
   const auto dataset = Open(options);
@@ -289,7 +320,7 @@ TEST(CrowdPoseMini, HasTheImagesThatItsTableSays) {
   SKIP_WITHOUT_TEST_DATA();
   CocoOptions options;
   options.root = base::JoinPath(testing::TestDataFolder(), "data/crowdpose_mini");
-  options.layout = PhotoLayout::kCrowdPose;
+  options.description = eval::CrowdPose();
   const auto train = Open(options);
   EXPECT_EQ(train->size(), 16);
   EXPECT_EQ(train->description().num_keypoints(), 14);
@@ -382,23 +413,23 @@ struct OfficialAnnotations {
   const char* fixture;
   const char* stem;
   const char* id;
-  PhotoLayout layout;
+  const eval::KeypointDataset& (*description)();
 };
 
 class OfficialTargets : public ::testing::TestWithParam<OfficialAnnotations> {
  protected:
   // A folder with this one image to evaluate on.
   static CocoOptions WriteOneImage(const testing::Fixture& fixture) {
-    const auto& [name, stem, id, layout] = GetParam();
+    const auto& [name, stem, id, description] = GetParam();
     const std::string images = base::JoinPath(testing::TestDataFolder(), "fixtures/images/");
     const std::vector<double> size = fixture.Numbers("decoded_hw");
     const std::string json = absl::StrCat(
         R"({"images": [{"id": )", id, R"(, "file_name": ")", stem, R"(.jpg", "height": )", size[0], R"(, "width": )",
         size[1], R"(}], "categories": [], "annotations": )", *base::ReadFile(images + stem + "_annotations.json"), "}");
-    const bool coco = layout == PhotoLayout::kCoco;
+    const bool coco = description == eval::Coco;
     CocoOptions options;
     options.root = base::JoinPath(::testing::TempDir(), absl::StrCat("official_", id));
-    options.layout = layout;
+    options.description = description();
     options.split = coco ? "val" : "test";
     const std::string annotations = coco ? "/annotations/person_keypoints_val2017.json" : "/json/crowdpose_test.json";
     const std::string folder = options.root + (coco ? "/images/val2017" : "/images");
@@ -430,9 +461,9 @@ TEST_P(OfficialTargets, PrepareResizeNormalise) {
 
 INSTANTIATE_TEST_SUITE_P(
     Fixtures, OfficialTargets,
-    ::testing::Values(OfficialAnnotations{"data_coco_785_val", "000000000785", "785", PhotoLayout::kCoco},
-                      OfficialAnnotations{"data_coco_196141_val", "000000196141", "196141", PhotoLayout::kCoco},
-                      OfficialAnnotations{"data_crowdpose_103319_val", "103319", "103319", PhotoLayout::kCrowdPose}),
+    ::testing::Values(OfficialAnnotations{"data_coco_785_val", "000000000785", "785", eval::Coco},
+                      OfficialAnnotations{"data_coco_196141_val", "000000196141", "196141", eval::Coco},
+                      OfficialAnnotations{"data_crowdpose_103319_val", "103319", "103319", eval::CrowdPose}),
     [](const auto& info) { return std::string(info.param.fixture); });
 
 }  // namespace
