@@ -7,6 +7,8 @@
 #include "base/flags.h"
 #include "base/status.h"
 #include "eval/compare_command.h"
+#include "eval/explain_command.h"
+#include "eval/gate_command.h"
 #include "eval/score_command.h"
 
 namespace eval {
@@ -20,7 +22,9 @@ struct Subcommand {
 };
 constexpr Subcommand kSubcommands[] = {
     {"score", kScoreDescription, RunScore},
+    {"explain", kExplainDescription, RunExplain},
     {"compare", kCompareDescription, RunCompare},
+    {"gate", kGateDescription, RunGate},
 };
 
 void PrintHelp() {

@@ -145,7 +145,7 @@ TEST_F(PoseEval, HelpListsWhatThereIs) {
 
 TEST_F(PoseEval, RefusesUnknownSubcommandsAndFlags) {
   ExpectRefusal(Run(""), "expected a subcommand (`pose_eval --help` lists them)");
-  ExpectRefusal(Run("gate"), "unknown subcommand 'gate' (`pose_eval --help` lists them)");
+  ExpectRefusal(Run("rank"), "unknown subcommand 'rank' (`pose_eval --help` lists them)");
   ExpectRefusal(Run("scores"), "unknown subcommand 'scores'; did you mean score? (`pose_eval --help` lists them)");
   ExpectRefusal(Run("score --gt=a.json"), "--dt=DT.json is required: detections, in COCO's format for results");
   ExpectRefusal(Run("score --gt=a.json --dt=b.json --dataset=cocoa"),
@@ -187,6 +187,55 @@ TEST_F(PoseEval, RefusesWhatDoesNotFitTogether) {
                                       Path("gt.json")));
   ExpectRefusal(Run("score --gt=/nowhere.json --dt=/nowhere.json"),
                 "/nowhere.json: cannot open: No such file or directory");
+}
+
+TEST_F(PoseEval, Explains) {
+  Write("gt.json", Annotations());
+  Write("dt.json", Detections());
+  const std::string files = absl::StrCat("--gt=", Path("gt.json"), " --dt=", Path("dt.json"));
+  const Outcome outcome =
+      Run(absl::StrCat("explain ", files, " --json=", Path("why.json"), " --html=", Path("why.html")));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.error;
+  EXPECT_EQ(outcome.out.substr(0, outcome.out.find('\n')), "AP is 1.0000: nothing is wrong.");
+  EXPECT_NE(base::ReadFile(Path("why.json"))->find("\"kinds\": \"ggggggggggggggggg\""), std::string::npos);
+  EXPECT_EQ(base::ReadFile(Path("why.html"))->find("<!DOCTYPE html>"), 0u);
+  ExpectRefusal(Run(absl::StrCat("explain ", files, " --drawn=d")), "--drawn: expected --images=DIR with it");
+  ExpectRefusal(Run(absl::StrCat("explain ", files, " --images=d")),
+                "--images: expected --html=OUT.html or --drawn=DIR with it");
+}
+
+TEST_F(PoseEval, ComparesTheSameBytesOnAnyNumberOfThreads) {
+  Write("gt.json", Annotations());
+  Write("dt.json", Detections());
+  Write("none.json", "[]");
+  const std::string files = absl::StrCat("compare --resamples=300 --gt=", Path("gt.json"), " --a=", Path("none.json"),
+                                         " --b=", Path("dt.json"));
+  const Outcome outcome = Run(absl::StrCat(files, " --threads=1 --json=", Path("one.json")));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.error;
+  EXPECT_NE(outcome.out.find("AP           0.0000   1.0000   +1.0000"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("speaks of evaluation images only"), std::string::npos);
+  EXPECT_EQ(Run(absl::StrCat(files, " --threads=3 --json=", Path("three.json"))).exit_code, 0);
+  EXPECT_EQ(*base::ReadFile(Path("one.json")), *base::ReadFile(Path("three.json")));
+  ExpectRefusal(Run(files + " --seed=-1"), "--seed: expected 0 or more, found -1");
+}
+
+TEST_F(PoseEval, GatesAndRecordsBaselines) {
+  Write("gt.json", Annotations());
+  Write("dt.json", Detections());
+  ASSERT_EQ(Score("--json=" + Path("score.json")).exit_code, 0);
+  const std::string baseline = absl::StrCat("gate --baseline=", Path("baseline.textproto"));
+  const std::string run = " --metrics=" + Path("score.json");
+  const Outcome recorded =
+      Run(absl::StrCat(baseline, " --update --commit=abc --tolerance=0.01", run, run, run, run, run));
+  EXPECT_EQ(recorded.exit_code, 0) << recorded.error;
+  EXPECT_NE(Run(baseline + run).out.find("the gate passes"), std::string::npos);
+  // a worse result fails with 1, not 2: the command line was right
+  Write("dt.json", "[]");
+  ASSERT_EQ(Score("--json=" + Path("score.json")).exit_code, 0);
+  const Outcome worse = Run(baseline + run);
+  EXPECT_EQ(worse.exit_code, 1);
+  EXPECT_NE(worse.out.find("WORSE"), std::string::npos) << worse.out;
+  EXPECT_EQ(Run(baseline + " --update --commit=abc" + run).exit_code, 2);
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; margin-top: .6rem; }
 a { color: var(--link); }
 .scroll { overflow-x: auto; margin: .6rem 0; border: 1px solid var(--line); border-radius: .5rem; }
-table { border-collapse: collapse; width: 100%; font-size: .85rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .42rem .6rem; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { font-weight: 600; color: var(--muted); font-size: .8rem; vertical-align: bottom; line-height: 1.25; }

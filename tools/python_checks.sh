@@ -98,6 +98,17 @@ equals_pycocotools_on_mutations() {
     "$folder"/coco_{crowd,area_boundaries,all_scores_equal}
 }
 
+# Every keypoint's kind and every corrected AP, computed again in numpy and by pycocotools.
+explains_like_numpy() {
+  needs_test_data && return 77
+  local folder=$GROUPPOSE_TEST_DATA/data/eval_cases/$1 dataset=${1%%_*} program
+  program=$(pose_eval) || return 1
+  "$program" explain --dataset="$dataset" --gt="$folder/gt.json" --dt="$folder/dt.json" \
+    --json="$work/explanation.json" > /dev/null || return 1
+  "$python" tools/python/explain_check.py --gt="$folder/gt.json" --dt="$folder/dt.json" \
+    --explanation="$work/explanation.json"
+}
+
 # Builds grouppose and prints where it is; its messages go to stderr.
 grouppose() {
   ./bazelw build --noshow_progress //tools:grouppose >&2 && echo "$(./bazelw info bazel-bin 2> /dev/null)/tools/grouppose"
@@ -148,6 +159,9 @@ fi
 check environment versions
 check pose_eval.coco_large equals_pycocotools coco_large
 check pose_eval.mutations equals_pycocotools_on_mutations
+check pose_eval.explain_coco explains_like_numpy coco_large
+check pose_eval.explain_hrnet explains_like_numpy coco_hrnet_example
+check pose_eval.explain_crowdpose explains_like_numpy crowdpose_crowd
 check grouppose.synthetic equals_pycocotools_after_training
 check grouppose.photos equals_pycocotools_after_photos
 check assignment.scipy equals_scipy
