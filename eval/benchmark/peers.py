@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Times pose_eval and the Python evaluators on one result file, and prints the table of eval/README.md.
+
+    bazel run //eval/benchmark:generate -- --output=/tmp/load
+    peers.py --venv=/tmp/peers --pose_eval=bazel-bin/eval/pose_eval /tmp/load/gt.json /tmp/load/dt.json
+
+Makes the virtual environment where it is missing and installs the peers into it, those that there are for this machine.
+Every run is a process of its own: from its start to its end, reading included. Runs of all programs take turns, so that
+a busy moment hits all; the files are read once before, so that nobody waits for a disk. Before anything is timed, all
+have to print the same ten numbers. Where a peer lets evaluation be timed alone, that is the second column; pose_eval
+says it itself (--timing).
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+PEERS = ["pycocotools", "faster-coco-eval", "ultrafast-pycocotools", "vernier", "hotcoco"]
+
+# Each prints, as its last line, JSON: the ten numbers and the seconds of evaluation alone.
+SCRIPTS = {
+    "pycocotools": """
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+gt = COCO(GT)
+dt = gt.loadRes(DT)
+start = time.perf_counter()
+evaluation = COCOeval(gt, dt, "keypoints")
+evaluation.evaluate()
+evaluation.accumulate()
+evaluation.summarize()
+finish(evaluation.stats, start)
+""",
+    "faster-coco-eval": """
+from faster_coco_eval import COCO, COCOeval_faster
+gt = COCO(GT)
+dt = gt.loadRes(DT)
+start = time.perf_counter()
+evaluation = COCOeval_faster(gt, dt, "keypoints")
+evaluation.evaluate()
+evaluation.accumulate()
+evaluation.summarize()
+finish(evaluation.stats, start)
+""",
+    "ultrafast-pycocotools": """
+from ultrafast_pycocotools.coco import COCO
+from ultrafast_pycocotools.cocoeval import COCOeval
+gt = COCO(GT)
+dt = gt.loadRes(DT)
+start = time.perf_counter()
+evaluation = COCOeval(gt, dt, "keypoints")
+evaluation.evaluate()
+evaluation.accumulate()
+evaluation.summarize()
+finish(evaluation.stats, start)
+""",
+    "hotcoco": """
+from hotcoco import COCO, COCOeval
+gt = COCO(GT)
+dt = gt.load_res(DT)
+start = time.perf_counter()
+evaluation = COCOeval(gt, dt, "keypoints")
+evaluation.evaluate()
+evaluation.accumulate()
+evaluation.summarize()
+finish(evaluation.stats, start)
+""",
+    "vernier": """
+from vernier import instance
+evaluator = instance.Evaluator(iou=instance.Keypoints(), parity_mode="strict")
+with open(GT, "rb") as gt, open(DT, "rb") as dt:
+    finish(evaluator.evaluate(gt.read(), dt.read()).stats, None)
+""",
+}
+
+PROLOGUE = """
+import json, sys, time
+GT, DT = sys.argv[1:]
+
+def finish(stats, start):
+    seconds = None if start is None else time.perf_counter() - start
+    print()
+    print(json.dumps({"stats": [float(value) for value in stats][:10], "evaluation": seconds}))
+"""
+
+
+def make_environment(folder):
+    """The environment's Python, and the versions of the peers that could be installed."""
+    python = os.path.join(folder, "bin", "python3")
+    if not os.path.exists(python):
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    versions = {}
+    for peer in PEERS:
+        show = [python, "-m", "pip", "--disable-pip-version-check", "show", peer]
+        found = subprocess.run(show, capture_output=True, text=True, check=False)
+        if found.returncode != 0:
+            install = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", peer]
+            if subprocess.run(install, check=False).returncode != 0:
+                print(f"peers: {peer} does not install here, left out", file=sys.stderr)
+                continue
+            found = subprocess.run(show, capture_output=True, text=True, check=True)
+        versions[peer] = next(line.split()[1] for line in found.stdout.splitlines() if line.startswith("Version:"))
+    return python, versions
+
+
+class Program:
+    """Something that evaluates two files: run() gives the ten numbers, and seconds and bytes of a run."""
+
+    def __init__(self, name, command, read_output):
+        self.name = name
+        self.command = command
+        self.read_output = read_output
+        self.seconds, self.evaluation, self.peak = [], [], 0
+
+    def run(self):
+        start = time.perf_counter()
+        process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        output, errors = process.communicate()
+        seconds = time.perf_counter() - start
+        if process.returncode != 0:
+            raise RuntimeError(f"{self.name}: {errors.strip().splitlines()[-1] if errors else process.returncode}")
+        stats, evaluation = self.read_output(output, errors)
+        return stats, seconds, evaluation
+
+    def measure(self):
+        """One more run."""
+        _, seconds, evaluation = self.run()
+        self.seconds.append(seconds)
+        if evaluation is not None:
+            self.evaluation.append(evaluation)
+
+    def measure_memory(self):
+        """The most that one run has in memory: of the only child of a process of its own."""
+        watch = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, "
+                 "stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+        output = subprocess.run([sys.executable, "-c", watch, *self.command], check=True, capture_output=True, text=True)
+        self.peak = int(output.stdout) * 1024
+
+
+def read_peer(output, _errors):
+    result = json.loads(output.splitlines()[-1])
+    return result["stats"], result["evaluation"]
+
+
+def ours(name, pose_eval, gt, dt, json_path, threads):
+    command = [pose_eval, "score", "--gt=" + gt, "--dt=" + dt, "--json=" + json_path, "--timing"]
+    if threads:
+        command.append(f"--threads={threads}")
+
+    def read(_output, errors):
+        with open(json_path, encoding="utf-8") as file:
+            stats = json.load(file)["stats"]
+        words = errors.split()
+        return stats, float(words[words.index("evaluation") + 1])
+
+    return Program(name, command, read)
+
+
+def check_same(programs):
+    """All numbers to 1e-12; the first program's are the reference."""
+    reference = None
+    for program in programs:
+        stats, _, _ = program.run()
+        reference = reference or stats
+        off = max(abs(a - b) for a, b in zip(stats, reference))
+        print(f"peers: {program.name}: AP {stats[0]:.10f}, " + ("the reference" if program is programs[0] else
+              f"differs by at most {off:.1g} from {programs[0].name}"), file=sys.stderr)
+        if off > 1e-12:
+            raise RuntimeError(f"{program.name} gives other numbers: {stats}, expected {reference}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--venv", required=True, metavar="FOLDER")
+    parser.add_argument("--pose_eval", required=True, metavar="PROGRAM")
+    parser.add_argument("--runs", type=int, default=9, help="of each program; the median counts [9]")
+    parser.add_argument("--slow_runs", type=int, default=3, help="of the programs that take longer than 5 s [3]")
+    parser.add_argument("--only", action="append", choices=PEERS, help="these peers only; may be repeated")
+    parser.add_argument("gt")
+    parser.add_argument("dt")
+    arguments = parser.parse_args()
+
+    python, versions = make_environment(arguments.venv)
+    json_path = os.path.join(arguments.venv, "ours.json")
+    programs = [Program(f"{peer} {version}", [python, "-c", PROLOGUE + SCRIPTS[peer], arguments.gt, arguments.dt],
+                        read_peer)
+                for peer, version in versions.items() if not arguments.only or peer in arguments.only]
+    programs.append(ours("pose_eval", arguments.pose_eval, arguments.gt, arguments.dt, json_path, 0))
+    programs.append(ours("pose_eval, one thread", arguments.pose_eval, arguments.gt, arguments.dt, json_path, 1))
+
+    # reads the files once, too
+    check_same(programs)
+    loads = [os.getloadavg()[0]]
+    for round_number in range(arguments.runs):
+        for program in programs:
+            slow = program.seconds and program.seconds[0] > 5
+            if round_number < arguments.slow_runs or not slow:
+                program.measure()
+    loads.append(os.getloadavg()[0])
+    for program in programs:
+        program.measure_memory()
+
+    best = statistics.median(programs[-2].seconds)
+    print("| program | whole run | evaluation alone | peak memory | whole run, times pose_eval's |")
+    print("|---|---|---|---|---|")
+    for program in programs:
+        whole = statistics.median(program.seconds)
+        alone = f"{statistics.median(program.evaluation):.3f} s" if program.evaluation else "-"
+        print(f"| {program.name} | {whole:.3f} s | {alone} | {program.peak / 1e6:.0f} MB | {whole / best:.1f} |")
+    size = sum(os.path.getsize(path) for path in (arguments.gt, arguments.dt)) / 1e6
+    print(f"\n{size:.0f} MB of JSON, {os.cpu_count()} cores, median of {arguments.runs} runs "
+          f"({arguments.slow_runs} of slow programs), load {loads[0]:.1f} to {loads[1]:.1f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
