@@ -84,7 +84,7 @@ absl::Status ReadImage(JsonReader& reader, Value value, int64_t index, Image* ou
   Fields fields(kNames, 1);
   RETURN_IF_ERROR(reader.Entries(value, record, [&](absl::string_view key, Value entry) {
     const int field = fields.See(key);
-    if (field < 0) return absl::OkStatus();
+    if (field < 0) return reader.Pass(entry, record);
     const JsonPlace place = {"images", index, kNames[field]};
     switch (field) {
       case kId:
@@ -112,7 +112,7 @@ absl::Status ReadAnnotation(JsonReader& reader, Value value, int64_t index, cons
   Fields fields(kNames, kArea);
   RETURN_IF_ERROR(reader.Entries(value, record, [&](absl::string_view key, Value entry) {
     const int field = fields.See(key);
-    if (field < 0) return absl::OkStatus();
+    if (field < 0) return reader.Pass(entry, record);
     const JsonPlace place = {"annotations", index, kNames[field]};
     switch (field) {
       case kId:
@@ -159,7 +159,7 @@ absl::Status ReadCategory(JsonReader& reader, Value value, int64_t index, Catego
   Fields fields(kNames, 1);
   RETURN_IF_ERROR(reader.Entries(value, record, [&](absl::string_view key, Value entry) {
     const int field = fields.See(key);
-    if (field < 0) return absl::OkStatus();
+    if (field < 0) return reader.Pass(entry, record);
     const JsonPlace place = {"categories", index, kNames[field]};
     switch (field) {
       case kId:
@@ -200,7 +200,7 @@ absl::Status ReadDetection(JsonReader& reader, Value value, int64_t index, const
   bool has_caption = false, has_segmentation = false;
   RETURN_IF_ERROR(reader.Entries(value, record, [&](absl::string_view key, Value entry) {
     const int field = fields.See(key);
-    if (field < 0) return absl::OkStatus();
+    if (field < 0) return reader.Pass(entry, record);
     const JsonPlace place = {"detections", index, kNames[field]};
     switch (field) {
       case kImageId:
@@ -213,10 +213,10 @@ absl::Status ReadDetection(JsonReader& reader, Value value, int64_t index, const
         return reader.Double(entry, place, &out->score);
       case kCaption:
         has_caption = true;
-        return absl::OkStatus();
+        return reader.Pass(entry, place);
       case kSegmentation:
         has_segmentation = true;
-        return absl::OkStatus();
+        return reader.Pass(entry, place);
       default:
         return ReadBoxOrNone(reader, entry, place, &out->bbox);
     }
@@ -266,7 +266,7 @@ absl::StatusOr<Dataset> ParseDataset(std::string json, const std::string& source
                             return ReadCategory(reader, value, index, category);
                           });
         default:
-          return absl::OkStatus();
+          return reader.Pass(entry, {"annotation file"});
       }
     }));
     return fields.CheckComplete(reader, offset, {"annotation file"});

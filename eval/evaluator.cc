@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "base/parallel.h"
 #include "base/status.h"
 #include "eval/matching.h"
 #include "eval/oks.h"
 #include "eval/precision_recall.h"
+#include "eval/score_order.h"
 
 namespace eval {
 namespace {
@@ -17,314 +19,114 @@ namespace {
 // Positions of OKS 0.5 and 0.75 among the thresholds.
 constexpr int kThreshold50 = 0, kThreshold75 = 5;
 
-// The area of a detection decides whether it may be ignored when it is matched with nobody. Either every detection's is
-// that of its `bbox`, or every one's that of the smallest box around its keypoints: the first detection decides.
-absl::StatusOr<std::vector<double>> DetectionAreas(const std::vector<Detection>& detections,
-                                                   const EvaluatorOptions& options) {
-  std::vector<double> areas;
-  areas.reserve(detections.size());
-  for (size_t i = 0; i < detections.size(); ++i) {
-    const Detection& detection = detections[i];
-    if (detections[0].bbox.has_value()) {
-      if (!detection.bbox.has_value()) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            options.detections_name, ": detections[", i, "] (image ", detection.image_id,
-            "): has no 'bbox'; expected one, since detections[0] has one (the official tool: KeyError: 'bbox')"));
-      }
-      areas.push_back((*detection.bbox)[2] * (*detection.bbox)[3]);
-      continue;
-    }
-    double low[2], high[2];
-    for (int axis = 0; axis < 2; ++axis) {
-      low[axis] = high[axis] = detection.keypoints[axis];
-      for (size_t k = axis; k < detection.keypoints.size(); k += 3) {
-        // NaN wins, as in numpy's min and max
-        const double value = detection.keypoints[k];
-        if (value < low[axis] || std::isnan(value)) low[axis] = value;
-        if (value > high[axis] || std::isnan(value)) high[axis] = value;
-        if (std::isnan(value)) break;
-      }
-    }
-    areas.push_back((high[0] - low[0]) * (high[1] - low[1]));
-  }
-  return areas;
-}
-
-absl::Status CheckDataset(const Dataset& dataset, const EvaluatorOptions& options) {
-  const KeypointDataset& description = options.dataset;
-  for (size_t i = 0; i < dataset.annotations.size(); ++i) {
-    const Annotation& annotation = dataset.annotations[i];
-    const std::string where =
-        absl::StrCat(options.annotations_name, ": annotations[", i, "] (id ", annotation.id, "): ");
-    if (annotation.keypoints.size() != 3u * description.num_keypoints()) {
-      return absl::InvalidArgumentError(absl::StrCat(where, "expected ", 3 * description.num_keypoints(),
-                                                     " numbers in keypoints (", description.name, "), found ",
-                                                     annotation.keypoints.size()));
-    }
-    if (description.area_rule == AreaRule::kAnnotated && !annotation.area.has_value()) {
-      return absl::InvalidArgumentError(absl::StrCat(where, "has no 'area'"));
-    }
-  }
-  if (description.summary_rule != SummaryRule::kByCrowdIndex) return absl::OkStatus();
-  for (size_t i = 0; i < dataset.images.size(); ++i) {
-    if (dataset.images[i].crowd_index.has_value()) continue;
-    return absl::InvalidArgumentError(absl::StrCat(options.annotations_name, ": images[", i, "] (id ",
-                                                   dataset.images[i].id, "): has no 'crowdIndex'"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckDetections(const Grouping& grouping, const std::vector<Detection>& detections,
-                             const EvaluatorOptions& options) {
-  for (size_t i = 0; i < detections.size(); ++i) {
-    const Detection& detection = detections[i];
-    if (!std::binary_search(grouping.image_ids.begin(), grouping.image_ids.end(), detection.image_id)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(options.detections_name, ": detections[", i, "]: image ", detection.image_id,
-                       " is not among the ", grouping.image_ids.size(), " images of ", options.annotations_name));
-    }
-    if (detection.keypoints.size() != 3u * options.dataset.num_keypoints()) {
-      return absl::InvalidArgumentError(absl::StrCat(options.detections_name, ": detections[", i, "] (image ",
-                                                     detection.image_id, "): expected ",
-                                                     3 * options.dataset.num_keypoints(), " numbers in keypoints (",
-                                                     options.dataset.name, "), found ", detection.keypoints.size()));
-    }
-  }
-  return absl::OkStatus();
-}
-
-// One evaluation, from grouped input to metrics.
+// From matches to metrics.
 class Evaluation {
  public:
-  Evaluation(const Dataset& dataset, const std::vector<Detection>& detections, const EvaluatorOptions& options,
-             Grouping grouping, std::vector<double> detection_areas)
-      : dataset_(dataset),
-        detections_(detections),
-        options_(options),
-        grouping_(std::move(grouping)),
-        detection_areas_(std::move(detection_areas)) {}
+  Evaluation(Matches matches, const EvaluatorOptions& options) : matches_(std::move(matches)), options_(options) {}
 
   Metrics Run() {
-    Match();
-    RankByScore();
+    for (const Matches::Category& category : matches_.categories) rankings_.push_back(OrderOf(category));
     FillCurves();
+    CountRecords();
     Summarise();
+    metrics_.warnings = std::move(matches_.warnings);
+    metrics_.per_image = std::move(matches_.per_image);
     if (options_.ranking) AddRankings();
-    metrics_.warnings = grouping_.warnings;
     return std::move(metrics_);
   }
 
  private:
-  // Of one area range: who counts in which group, and how each kept detection fared.
-  struct AreaResult {
-    std::vector<int64_t> num_positives;                         // a group each
-    std::array<std::vector<Outcome>, kNumThresholds> outcomes;  // by threshold, a kept detection each
-  };
+  // Positions in Matches::Category::detections by falling score; equal scores image by image.
+  static std::vector<int> OrderOf(const Matches::Category& category) {
+    std::vector<double> scores;
+    scores.reserve(category.detections.size());
+    for (const RankedDetection& detection : category.detections) scores.push_back(detection.score);
+    return OrderByScore(scores);
+  }
 
-  // A kept detection, and its group.
-  struct Ranked {
-    int detection, group;
-  };
-
-  void Match();
-  void MatchOneGroup(const Group& group, const std::vector<double>& similarities, int area);
-  Outcome OutcomeOf(const Group& group, const std::vector<MatchTarget>& targets, int match, int detection, int area);
-  void AddDetails(const Group& group, const std::vector<double>& similarities);
-
-  void RankByScore();
-  // The curves of one category and area over the images (positions in image_ids) that take part: precision [thresholds,
-  // recalls] and recall [thresholds], -1 where no annotation counts.
-  void Curves(int category, int area, const std::vector<bool>& takes_part, std::vector<double>* precision,
-              std::vector<double>* recall) const;
+  // The curves of one category and area over the images that take part (all, where `takes_part` is null): precision
+  // [thresholds, recalls] and recall [thresholds], -1 where no annotation counts.
+  void Curves(int category, int area, const std::vector<bool>* takes_part, double* precision, double* recall) const;
   void FillCurves();
+  void CountRecords();
   void AddRankings();
-  RankedDetection FateOf(const Ranked& item) const;
 
   // Means over what exists; -1 where nothing does. `threshold` -1 takes all.
   double MeanPrecisionOf(int area, int threshold) const;
   double MeanRecallOf(int area, int threshold) const;
-  enum Difficulty { kEasy, kMiddling, kHard };
-  Difficulty DifficultyOf(const Image& image) const;
-  double PrecisionOfDifficulty(Difficulty difficulty) const;
+  // Of the images whose Matches::difficulties have this bit.
+  double PrecisionOfDifficulty(int bit) const;
   void Summarise();
 
-  int64_t AnnotationId(const Group& group, int position) const {
-    return dataset_.annotations[grouping_.annotations[group.first_annotation + position]].id;
-  }
-
-  const Dataset& dataset_;
-  const std::vector<Detection>& detections_;
+  Matches matches_;
   const EvaluatorOptions& options_;
-  const Grouping grouping_;
-  const std::vector<double> detection_areas_;
-  std::array<AreaResult, kNumAreas> areas_;
-  // By category: kept detections by falling score.
-  std::vector<std::vector<Ranked>> ranking_;
+  std::vector<std::vector<int>> rankings_;  // a category each
   Metrics metrics_;
 };
 
-void Evaluation::Match() {
-  const Oks oks(options_.dataset);
-  for (AreaResult& area : areas_) {
-    for (std::vector<Outcome>& outcomes : area.outcomes) outcomes.resize(grouping_.detections.size());
-  }
-  std::vector<double> similarities;
-  for (const Group& group : grouping_.groups) {
-    ComputeOks(grouping_, group, dataset_, detections_, oks, options_.dataset.area_rule, &similarities);
-    for (int area = 0; area < kNumAreas; ++area) MatchOneGroup(group, similarities, area);
-    if (options_.details) AddDetails(group, similarities);
-  }
-}
-
-void Evaluation::MatchOneGroup(const Group& group, const std::vector<double>& similarities, int area) {
-  const std::vector<MatchTarget> targets =
-      OrderTargets(grouping_, group, dataset_, options_.dataset.area_rule, kAreaRanges[area]);
+void Evaluation::Curves(int category, int area, const std::vector<bool>* takes_part, double* precision,
+                        double* recall) const {
+  std::fill_n(precision, kNumThresholds * kNumRecalls, -1);
+  std::fill_n(recall, kNumThresholds, -1);
+  const Matches::Category& matches = matches_.categories[category];
   int64_t num_positives = 0;
-  for (const MatchTarget& target : targets) num_positives += !target.ignored;
-  areas_[area].num_positives.push_back(num_positives);
-
-  int matches[kMaxDetections];
-  for (int t = 0; t < kNumThresholds; ++t) {
-    MatchGroup(targets, similarities, group.num_detections, OksThresholds()[t], matches);
-    for (int i = 0; i < group.num_detections; ++i) {
-      areas_[area].outcomes[t][group.first_detection + i] = OutcomeOf(group, targets, matches[i], i, area);
-    }
-  }
-}
-
-Outcome Evaluation::OutcomeOf(const Group& group, const std::vector<MatchTarget>& targets, int match, int detection,
-                              int area) {
-  // the official tool stores the id of the match, and 0 for none: a match with an annotation of id 0 is none
-  const bool matched = match >= 0 && AnnotationId(group, targets[match].position) != 0;
-  if (match >= 0 && targets[match].ignored) return Outcome::kIgnored;
-  if (matched) return Outcome::kTruePositive;
-  const double size = detection_areas_[grouping_.detections[group.first_detection + detection]];
-  const bool other_size = size < kAreaRanges[area].low || size > kAreaRanges[area].high;
-  return other_size ? Outcome::kIgnored : Outcome::kFalsePositive;
-}
-
-void Evaluation::AddDetails(const Group& group, const std::vector<double>& similarities) {
-  ImageDetails details;
-  details.image_id = grouping_.image_ids[group.image];
-  details.category_id = grouping_.category_ids[group.category];
-  details.oks = similarities;
-  const std::vector<MatchTarget> targets =
-      OrderTargets(grouping_, group, dataset_, options_.dataset.area_rule, kAreaRanges[0]);
-  for (const MatchTarget& target : targets) {
-    details.annotation_ids.push_back(AnnotationId(group, target.position));
-    details.annotation_ignored.push_back(target.ignored);
-  }
-  for (int i = 0; i < group.num_detections; ++i) {
-    const int position = grouping_.detections[group.first_detection + i];
-    details.detection_ids.push_back(position + 1);
-    details.scores.push_back(detections_[position].score);
-    details.detection_ignored_50.push_back(areas_[0].outcomes[kThreshold50][group.first_detection + i] ==
-                                           Outcome::kIgnored);
-  }
-  int matches[kMaxDetections];
-  for (const auto& [threshold, ids] :
-       {std::make_pair(kThreshold50, &details.matches_50), std::make_pair(kThreshold75, &details.matches_75)}) {
-    MatchGroup(targets, similarities, group.num_detections, OksThresholds()[threshold], matches);
-    for (int i = 0; i < group.num_detections; ++i) {
-      ids->push_back(matches[i] < 0 ? 0 : AnnotationId(group, targets[matches[i]].position));
-    }
-  }
-  metrics_.per_image.push_back(std::move(details));
-}
-
-void Evaluation::RankByScore() {
-  // before ranking: image by image, each best first; equal scores stay in that order
-  std::vector<std::vector<Ranked>> kept(grouping_.category_ids.size());
-  for (size_t g = 0; g < grouping_.groups.size(); ++g) {
-    const Group& group = grouping_.groups[g];
-    for (int i = 0; i < group.num_detections; ++i) {
-      kept[group.category].push_back({group.first_detection + i, static_cast<int>(g)});
-    }
-  }
-  for (const std::vector<Ranked>& unranked : kept) {
-    std::vector<double> scores;
-    for (const Ranked& item : unranked) scores.push_back(detections_[grouping_.detections[item.detection]].score);
-    std::vector<Ranked> ranked;
-    for (const int i : OrderByScore(scores)) ranked.push_back(unranked[i]);
-    ranking_.push_back(std::move(ranked));
-  }
-}
-
-void Evaluation::Curves(int category, int area, const std::vector<bool>& takes_part, std::vector<double>* precision,
-                        std::vector<double>* recall) const {
-  precision->assign(kNumThresholds * kNumRecalls, -1);
-  recall->assign(kNumThresholds, -1);
-  int64_t num_positives = 0;
-  for (size_t g = 0; g < grouping_.groups.size(); ++g) {
-    const Group& group = grouping_.groups[g];
-    if (group.category == category && takes_part[group.image]) num_positives += areas_[area].num_positives[g];
+  for (size_t i = 0; i < matches_.image_ids.size(); ++i) {
+    if (takes_part == nullptr || (*takes_part)[i]) num_positives += matches.num_positives[area][i];
   }
   if (num_positives == 0) return;
 
-  std::vector<int> order;
-  for (const Ranked& item : ranking_[category]) {
-    if (takes_part[grouping_.groups[item.group].image]) order.push_back(item.detection);
+  std::vector<CurvePoints> curves(kNumThresholds, CurvePoints(num_positives, options_.quirks));
+  constexpr unsigned kEveryThreshold = (1 << kNumThresholds) - 1;
+  int64_t wrong_everywhere = 0;
+  for (const int position : rankings_[category]) {
+    const RankedDetection& detection = matches.detections[position];
+    if (takes_part != nullptr && !(*takes_part)[detection.image]) continue;
+    const unsigned found = detection.found[area], wrong = detection.wrong[area];
+    // the usual case first: it finds nobody
+    if (wrong == kEveryThreshold) {
+      ++wrong_everywhere;
+      continue;
+    }
+    for (unsigned bits = wrong; bits != 0; bits &= bits - 1) curves[__builtin_ctz(bits)].AddWrong();
+    for (unsigned bits = found; bits != 0; bits &= bits - 1) curves[__builtin_ctz(bits)].AddFound(wrong_everywhere);
   }
-  std::vector<Outcome> outcomes(order.size());
-  for (int t = 0; t < kNumThresholds; ++t) {
-    for (size_t i = 0; i < order.size(); ++i) outcomes[i] = areas_[area].outcomes[t][order[i]];
-    (*recall)[t] = PrecisionAtRecalls(outcomes, num_positives, precision->data() + t * kNumRecalls);
-  }
+  for (int t = 0; t < kNumThresholds; ++t) recall[t] = curves[t].Interpolate(precision + t * kNumRecalls);
 }
 
 void Evaluation::FillCurves() {
-  const int num_categories = static_cast<int>(grouping_.category_ids.size());
+  const int num_categories = static_cast<int>(matches_.category_ids.size());
   metrics_.num_thresholds = kNumThresholds;
   metrics_.num_recalls = kNumRecalls;
-  metrics_.category_ids = grouping_.category_ids;
+  metrics_.category_ids = matches_.category_ids;
   for (const AreaRange& range : kAreaRanges) metrics_.area_labels.push_back(range.label);
-  metrics_.precision.resize(kNumThresholds * kNumRecalls * num_categories * kNumAreas);
-  metrics_.recall.resize(kNumThresholds * num_categories * kNumAreas);
-  const std::vector<bool> every_image(grouping_.image_ids.size(), true);
-  std::vector<double> precision, recall;
-  for (int category = 0; category < num_categories; ++category) {
-    for (int area = 0; area < kNumAreas; ++area) {
-      Curves(category, area, every_image, &precision, &recall);
-      const int column = category * kNumAreas + area, columns = num_categories * kNumAreas;
-      for (int i = 0; i < kNumThresholds * kNumRecalls; ++i) metrics_.precision[i * columns + column] = precision[i];
-      for (int t = 0; t < kNumThresholds; ++t) metrics_.recall[t * columns + column] = recall[t];
-    }
+  const int columns = num_categories * kNumAreas;
+  metrics_.precision.resize(kNumThresholds * kNumRecalls * columns);
+  metrics_.recall.resize(kNumThresholds * columns);
+  base::ParallelFor(options_.threads, columns, [&](int64_t column) {
+    double precision[kNumThresholds * kNumRecalls], recall[kNumThresholds];
+    Curves(static_cast<int>(column / kNumAreas), static_cast<int>(column % kNumAreas), nullptr, precision, recall);
+    for (int i = 0; i < kNumThresholds * kNumRecalls; ++i) metrics_.precision[i * columns + column] = precision[i];
+    for (int t = 0; t < kNumThresholds; ++t) metrics_.recall[t * columns + column] = recall[t];
+  });
+}
+
+void Evaluation::CountRecords() {
+  metrics_.num_images = static_cast<int64_t>(matches_.image_ids.size());
+  metrics_.num_annotations = matches_.num_annotations;
+  for (const int64_t count : matches_.num_detections) metrics_.num_detections += count;
+  for (const Matches::Category& category : matches_.categories) {
+    for (const int64_t count : category.num_positives[0]) metrics_.num_positives += count;
   }
-  metrics_.num_images = static_cast<int64_t>(grouping_.image_ids.size());
-  metrics_.num_annotations = static_cast<int64_t>(dataset_.annotations.size());
-  metrics_.num_detections = static_cast<int64_t>(detections_.size());
-  for (const int64_t count : areas_[0].num_positives) metrics_.num_positives += count;
 }
 
 void Evaluation::AddRankings() {
-  static_assert(kNumAreaLabels == kNumAreas);
-  for (const std::vector<Ranked>& ranked : ranking_) {
+  for (size_t k = 0; k < rankings_.size(); ++k) {
+    Matches::Category& category = matches_.categories[k];
     Ranking ranking;
-    for (std::vector<int64_t>& counts : ranking.num_positives) counts.resize(grouping_.image_ids.size());
-    for (const Ranked& item : ranked) ranking.detections.push_back(FateOf(item));
+    for (const int position : rankings_[k]) ranking.detections.push_back(category.detections[position]);
+    ranking.num_positives = std::move(category.num_positives);
     metrics_.rankings.push_back(std::move(ranking));
   }
-  for (size_t g = 0; g < grouping_.groups.size(); ++g) {
-    const Group& group = grouping_.groups[g];
-    for (int area = 0; area < kNumAreas; ++area) {
-      metrics_.rankings[group.category].num_positives[area][group.image] += areas_[area].num_positives[g];
-    }
-  }
-}
-
-RankedDetection Evaluation::FateOf(const Ranked& item) const {
-  RankedDetection fate;
-  fate.image = grouping_.groups[item.group].image;
-  fate.detection = grouping_.detections[item.detection];
-  fate.score = detections_[fate.detection].score;
-  for (int area = 0; area < kNumAreas; ++area) {
-    for (int t = 0; t < kNumThresholds; ++t) {
-      const Outcome outcome = areas_[area].outcomes[t][item.detection];
-      fate.found[area] |= static_cast<uint16_t>((outcome == Outcome::kTruePositive) << t);
-      fate.wrong[area] |= static_cast<uint16_t>((outcome == Outcome::kFalsePositive) << t);
-    }
-  }
-  return fate;
 }
 
 double Evaluation::MeanPrecisionOf(int area, int threshold) const {
@@ -347,26 +149,19 @@ double Evaluation::MeanRecallOf(int area, int threshold) const {
   return MeanOfExisting(values);
 }
 
-Evaluation::Difficulty Evaluation::DifficultyOf(const Image& image) const {
-  const auto [medium, hard] = options_.dataset.crowd_index_borders;
-  return *image.crowd_index < medium ? kEasy : *image.crowd_index < hard ? kMiddling : kHard;
-}
-
-// AP of the images of one difficulty. Unlike the other means it takes the -1 of absent categories with it, and is
-// rounded to four decimals (crowdposetools, get_type_result).
-double Evaluation::PrecisionOfDifficulty(Difficulty difficulty) const {
-  std::vector<bool> takes_part(grouping_.image_ids.size());
-  for (const Image& image : dataset_.images) {
-    if (DifficultyOf(image) != difficulty) continue;
-    const auto found = std::lower_bound(grouping_.image_ids.begin(), grouping_.image_ids.end(), image.id);
-    takes_part[found - grouping_.image_ids.begin()] = true;
-  }
-  std::vector<double> values, precision, recall;
-  for (size_t k = 0; k < grouping_.category_ids.size(); ++k) {
-    Curves(static_cast<int>(k), 0, takes_part, &precision, &recall);
-    values.insert(values.end(), precision.begin(), precision.end());
+// Unlike the other means it takes the -1 of absent categories with it, and is rounded to four decimals (crowdposetools,
+// get_type_result).
+double Evaluation::PrecisionOfDifficulty(int bit) const {
+  std::vector<bool> takes_part(matches_.image_ids.size());
+  for (size_t i = 0; i < takes_part.size(); ++i) takes_part[i] = (matches_.difficulties[i] >> bit & 1) != 0;
+  std::vector<double> values;
+  double precision[kNumThresholds * kNumRecalls], recall[kNumThresholds];
+  for (size_t k = 0; k < matches_.categories.size(); ++k) {
+    Curves(static_cast<int>(k), 0, &takes_part, precision, recall);
+    values.insert(values.end(), std::begin(precision), std::end(precision));
   }
   if (values.empty()) return -1;
+  if (!options_.quirks.difficulties_are_rounded) return MeanOfExisting(values);
   const double mean = NumpySum(values.data(), values.size()) / static_cast<double>(values.size());
   return std::nearbyint(mean * 1e4) / 1e4;
 }
@@ -391,18 +186,9 @@ void Evaluation::Summarise() {
                     ar[0],
                     ar[1],
                     ar[2],
-                    PrecisionOfDifficulty(kEasy),
-                    PrecisionOfDifficulty(kMiddling),
-                    PrecisionOfDifficulty(kHard)};
-}
-
-// An annotation of id 0 can be found and yet not counted.
-void WarnOfIdZero(const Dataset& dataset, Grouping* grouping) {
-  for (size_t i = 0; i < dataset.annotations.size(); ++i) {
-    if (dataset.annotations[i].id != 0) continue;
-    grouping->warnings.push_back(absl::StrCat(
-        "annotations[", i, "] has id 0: who finds it counts as a false positive, as in the official tool"));
-  }
+                    PrecisionOfDifficulty(0),
+                    PrecisionOfDifficulty(1),
+                    PrecisionOfDifficulty(2)};
 }
 
 }  // namespace
@@ -429,15 +215,26 @@ double Metrics::MeanPrecision(int threshold, int category, int area) const {
   return NumpySum(values.data(), values.size()) / num_recalls;
 }
 
+absl::StatusOr<Metrics> EvaluateMatches(std::vector<Matches> parts, const EvaluatorOptions& options) {
+  ASSIGN_OR_RETURN(Matches matches, MergeMatches(std::move(parts)));
+  if (options.dataset.summary_rule == SummaryRule::kByCrowdIndex &&
+      matches.difficulties.size() != matches.image_ids.size()) {
+    return absl::InvalidArgumentError(
+        "the matches know no difficulties of images, expected what was matched for a summary by crowd index");
+  }
+  return Evaluation(std::move(matches), options).Run();
+}
+
 absl::StatusOr<Metrics> Evaluate(const Dataset& dataset, const std::vector<Detection>& detections,
                                  const EvaluatorOptions& options) {
-  RETURN_IF_ERROR(Validate(options.dataset));
-  RETURN_IF_ERROR(CheckDataset(dataset, options));
-  Grouping grouping = MakeGroups(dataset, detections);
-  WarnOfIdZero(dataset, &grouping);
-  RETURN_IF_ERROR(CheckDetections(grouping, detections, options));
-  ASSIGN_OR_RETURN(std::vector<double> areas, DetectionAreas(detections, options));
-  return Evaluation(dataset, detections, options, std::move(grouping), std::move(areas)).Run();
+  ASSIGN_OR_RETURN(Matches matches, MatchImages(dataset, detections, options));
+  return Evaluation(std::move(matches), options).Run();
+}
+
+absl::StatusOr<Metrics> EvaluateTable(const Dataset& dataset, const DetectionTable& table,
+                                      const EvaluatorOptions& options) {
+  ASSIGN_OR_RETURN(Matches matches, MatchTable(dataset, table, options));
+  return Evaluation(std::move(matches), options).Run();
 }
 
 }  // namespace eval

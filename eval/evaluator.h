@@ -18,44 +18,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "eval/annotations.h"
+#include "eval/detection_table.h"
 #include "eval/keypoint_dataset.h"
+#include "eval/matches.h"
 
 namespace eval {
-
-struct EvaluatorOptions {
-  KeypointDataset dataset = Coco();
-  bool details = false;  // fill Metrics::per_image
-  bool ranking = false;  // fill Metrics::rankings
-  // What errors call the two inputs: the files' names where there are files.
-  std::string annotations_name = "annotations";
-  std::string detections_name = "detections";
-};
-
-// Who was matched with whom in one image and category, persons of all areas.
-struct ImageDetails {
-  int64_t image_id = 0, category_id = 0;
-  std::vector<int64_t> detection_ids;  // position in the list of detections, from 1; best score first
-  std::vector<double> scores;
-  std::vector<int64_t> annotation_ids;  // those that count first, then the ignored
-  std::vector<bool> annotation_ignored;
-  // At OKS 0.5 and 0.75, a detection each: the id of the annotation matched, or 0.
-  std::vector<int64_t> matches_50, matches_75;
-  std::vector<bool> detection_ignored_50;
-  std::vector<double> oks;  // [detections, annotations in file order]; empty where either is missing
-};
-
-// The ranges of Metrics::area_labels.
-inline constexpr int kNumAreaLabels = 3;
-
-// How a detection fared: bit t of each word stands for OKS threshold t, one word for each range of areas. Neither bit
-// is set where the detection counts neither way.
-struct RankedDetection {
-  int image = 0;      // position among the image ids, ascending
-  int detection = 0;  // position in the list of detections
-  double score = 0;
-  std::array<uint16_t, kNumAreaLabels> found = {};  // a person whom no better detection has found
-  std::array<uint16_t, kNumAreaLabels> wrong = {};
-};
 
 // What precision and recall of one category are made from.
 struct Ranking {
@@ -91,11 +58,16 @@ struct Metrics {
   double MeanPrecision(int threshold, int category, int area) const;
 };
 
-// InvalidArgument, naming the record: what the official tool refuses (a detection in an image that the data set lacks;
-// no `bbox` although the first detection has one), another number of keypoints than the data set's, and fields that the
-// data set's rules need (area for COCO, crowdIndex for CrowdPose).
+// InvalidArgument where MatchImages refuses.
 absl::StatusOr<Metrics> Evaluate(const Dataset& dataset, const std::vector<Detection>& detections,
                                  const EvaluatorOptions& options = {});
+// The keypoints of the table's rows are as many as the data set has.
+absl::StatusOr<Metrics> EvaluateTable(const Dataset& dataset, const DetectionTable& table,
+                                      const EvaluatorOptions& options = {});
+
+// The metrics of what one process or several have matched: see eval/matches.h. InvalidArgument where MergeMatches
+// refuses. The options have to be those of MatchImages.
+absl::StatusOr<Metrics> EvaluateMatches(std::vector<Matches> parts, const EvaluatorOptions& options = {});
 
 }  // namespace eval
 

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "eval/json_fault.h"
+#include "eval/json_skip.h"
 
 namespace eval {
 namespace {
@@ -40,6 +41,7 @@ std::string JsonPlace::Text() const {
 JsonReader::JsonReader(std::string source, std::string json)
     : source_(std::move(source)), json_(std::move(json)), size_(json_.size()) {
   json_.resize(size_ + simdjson::SIMDJSON_PADDING, ' ');
+  json_.append(kScanPadding, '\0');
   MaskLiterals();
 }
 
@@ -72,6 +74,16 @@ const double* JsonReader::LiteralAt(size_t offset) const {
 
 size_t JsonReader::OffsetOf(Value& value) const {
   return static_cast<size_t>(value.raw_json_token().data() - json_.data());
+}
+
+absl::Status JsonReader::Pass(Value value, const JsonPlace& place) {
+  if (is_json_ || SkipJsonValue(json_.data() + OffsetOf(value)) != nullptr) return absl::OkStatus();
+  // the quick look was not enough: the thorough one is due once for the whole text
+  if (const auto fault = FindJsonFault(absl::string_view(json_.data(), size_))) {
+    return ErrorAt(fault->offset, place, fault->reason);
+  }
+  is_json_ = true;
+  return absl::OkStatus();
 }
 
 bool JsonReader::IsEmptyArray(Value& value) const {

@@ -42,7 +42,7 @@ class JsonReader {
   template <typename Read>
   absl::Status Run(Read read);
 
-  // Calls f(key, value) for every entry of an object. An entry that f does not read is passed over.
+  // Calls f(key, value) for every entry of an object. An entry that f does not read is for Pass().
   template <typename F>
   absl::Status Entries(Value value, const JsonPlace& place, F f);
   // Calls f(index, value) for every element of an array.
@@ -58,6 +58,9 @@ class JsonReader {
   absl::Status String(Value value, const JsonPlace& place, std::string* out);
   // Replaces the content of `out`.
   absl::Status Doubles(Value value, const JsonPlace& place, std::vector<double>* out);
+
+  // For a value that nobody reads: an error where it is none, which simdjson does not look at.
+  absl::Status Pass(Value value, const JsonPlace& place);
 
   // Whether the text of the value is []. Ask before reading the value.
   bool IsEmptyArray(Value& value) const;
@@ -80,9 +83,10 @@ class JsonReader {
   std::string Describe(Value value, size_t offset);
 
   std::string source_;
-  std::string json_;                                 // with the padding that simdjson may read beyond the end
+  std::string json_;                                 // with what simdjson and SkipJsonValue may read beyond the end
   size_t size_;                                      // without it
   std::vector<std::pair<size_t, double>> literals_;  // offset and meaning, ascending
+  bool is_json_ = false;                             // known to be, all of it
   simdjson::ondemand::parser parser_;
 };
 

@@ -27,7 +27,7 @@ class RankedCategory {
   // `takes_part` [images]
   RankedCategory(const Ranking& ranking, int area, const std::vector<bool>& takes_part);
 
-  // `counts` [images, kLanes]: how often lane l counts image i. The curves have the bits of PrecisionAtRecalls on
+  // `counts` [images, kLanes]: how often lane l counts image i. The curves have the bits of CurvePoints on
   // detections of images that are repeated so often, the copies of an image next to each other.
   LaneCurves Count(const std::vector<uint16_t>& counts) const;
 

@@ -1,11 +1,15 @@
 #include "eval/matching.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "base/parallel.h"
+#include "eval/score_order.h"
 
 namespace eval {
 namespace {
@@ -17,12 +21,6 @@ std::vector<int64_t> SortedUnique(std::vector<int64_t> ids) {
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;
-}
-
-// The position of an id in an ascending list, or -1.
-int PositionOf(const std::vector<int64_t>& ids, int64_t id) {
-  const auto found = std::lower_bound(ids.begin(), ids.end(), id);
-  return found != ids.end() && *found == id ? static_cast<int>(found - ids.begin()) : -1;
 }
 
 // Sorts items into buckets, keeping their order within one: the items of bucket b are items[begin[b]] to
@@ -45,25 +43,47 @@ Buckets SortIntoBuckets(const std::vector<int>& bucket_of_item, int num_buckets)
   return buckets;
 }
 
-// The bucket of a record: category by category, image by image; -1 where the data set lists one of them not.
-class GroupIndex {
+// Positions of ids in a list.
+class Positions {
  public:
-  GroupIndex(const std::vector<int64_t>& image_ids, const std::vector<int64_t>& category_ids)
-      : image_ids_(image_ids), category_ids_(category_ids) {}
+  explicit Positions(const std::vector<int64_t>& ids) {
+    positions_.reserve(ids.size());
+    for (size_t i = 0; i < ids.size(); ++i) positions_[ids[i]] = static_cast<int>(i);
+  }
 
-  int num_images() const { return static_cast<int>(image_ids_.size()); }
-  int size() const { return num_images() * static_cast<int>(category_ids_.size()); }
-
-  template <typename Record>
-  int Of(const Record& record) const {
-    const int image = PositionOf(image_ids_, record.image_id);
-    const int category = PositionOf(category_ids_, record.category_id);
-    return image < 0 || category < 0 ? -1 : category * num_images() + image;
+  // -1 where the list has it not.
+  int Of(int64_t id) const {
+    const auto found = positions_.find(id);
+    return found == positions_.end() ? -1 : found->second;
   }
 
  private:
-  const std::vector<int64_t>& image_ids_;
-  const std::vector<int64_t>& category_ids_;
+  absl::flat_hash_map<int64_t, int> positions_;
+};
+
+// The bucket of a record: category by category, image by image.
+class GroupIndex {
+ public:
+  GroupIndex(const std::vector<int64_t>& image_ids, const std::vector<int64_t>& category_ids)
+      : images_(image_ids),
+        categories_(category_ids),
+        num_images_(static_cast<int>(image_ids.size())),
+        size_(num_images_ * static_cast<int>(category_ids.size())) {}
+
+  int num_images() const { return num_images_; }
+  int size() const { return size_; }
+
+  int ImageOf(int64_t id) const { return images_.Of(id); }
+  // -1 where one of them is not listed; `image` is a position.
+  int Of(int image, int64_t category_id) const {
+    const int category = categories_.Of(category_id);
+    return image < 0 || category < 0 ? -1 : category * num_images_ + image;
+  }
+  int Of(const Annotation& annotation) const { return Of(ImageOf(annotation.image_id), annotation.category_id); }
+
+ private:
+  const Positions images_, categories_;
+  const int num_images_, size_;
 };
 
 // The annotations in the official tool's order. It looks every annotation up by its id, where the last one of an id has
@@ -72,11 +92,12 @@ struct OrderedAnnotations {
   std::vector<int> positions;  // in Dataset::annotations
   int num_replaced = 0;
 };
-OrderedAnnotations OrderAnnotations(const Dataset& dataset, const GroupIndex& index) {
+OrderedAnnotations OrderAnnotations(const Dataset& dataset, const GroupIndex& index, const Quirks& quirks) {
   const int count = static_cast<int>(dataset.annotations.size());
   OrderedAnnotations ordered;
   ordered.positions.resize(count);
   std::iota(ordered.positions.begin(), ordered.positions.end(), 0);
+  if (!quirks.last_annotation_of_an_id_replaces_the_others) return ordered;
   absl::flat_hash_map<int64_t, int> last_of_id;
   last_of_id.reserve(count);
   for (int i = 0; i < count; ++i) last_of_id[dataset.annotations[i].id] = i;
@@ -97,14 +118,51 @@ OrderedAnnotations OrderAnnotations(const Dataset& dataset, const GroupIndex& in
   return ordered;
 }
 
-// Of the detections of one group, the best, best first.
-void KeepBest(const std::vector<Detection>& detections, std::vector<int>* positions) {
-  std::vector<double> scores;
-  for (const int position : *positions) scores.push_back(detections[position].score);
-  std::vector<int> best;
-  for (const int i : OrderByScore(scores)) best.push_back((*positions)[i]);
-  if (best.size() > kMaxDetections) best.resize(kMaxDetections);
-  *positions = std::move(best);
+// The group of every detection.
+std::vector<int> GroupDetections(const std::vector<DetectionRow>& rows, const GroupIndex& index, int threads,
+                                 Grouping* grouping) {
+  // long enough that handing it out costs nothing
+  constexpr int64_t kChunk = 8192;
+  const int64_t count = static_cast<int64_t>(rows.size());
+  std::vector<int> groups(count), images(count);
+  base::ParallelFor(threads, (count + kChunk - 1) / kChunk, [&](int64_t chunk) {
+    // detections of an image usually follow each other
+    int64_t image_id = 0, category_id = 0;
+    int image = -1, group = -1;
+    bool first = true;
+    for (int64_t i = chunk * kChunk; i < std::min(count, (chunk + 1) * kChunk); ++i) {
+      const DetectionRow& row = rows[i];
+      if (first || row.image_id != image_id || row.category_id != category_id) {
+        image_id = row.image_id;
+        category_id = row.category_id;
+        image = index.ImageOf(image_id);
+        group = index.Of(image, category_id);
+        first = false;
+      }
+      images[i] = image;
+      groups[i] = group;
+    }
+  });
+  grouping->num_detections.resize(index.num_images());
+  for (int64_t i = 0; i < count; ++i) {
+    if (images[i] >= 0) {
+      ++grouping->num_detections[images[i]];
+    } else if (grouping->unknown_image < 0) {
+      grouping->unknown_image = i;
+    }
+  }
+  return groups;
+}
+
+// Writes the best of the detections `begin` to `end`, best first, to `out`.
+void WriteBest(const std::vector<DetectionRow>& rows, const int* begin, const int* end, std::vector<ScoredItem>* items,
+               int* out) {
+  items->clear();
+  for (const int* position = begin; position < end; ++position) {
+    items->push_back({RankOfScore(rows[*position].score), *position});
+  }
+  KeepBest(kMaxDetections, items);
+  for (const ScoredItem& item : *items) *out++ = item.item;
 }
 
 }  // namespace
@@ -120,16 +178,12 @@ const std::array<double, kNumThresholds>& OksThresholds() {
   return thresholds;
 }
 
-std::vector<int> OrderByScore(const std::vector<double>& scores) {
-  std::vector<int> order(scores.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-    return scores[a] > scores[b] || (std::isnan(scores[b]) && !std::isnan(scores[a]));
-  });
-  return order;
+bool IsOutside(double area, const AreaRange& range, const Quirks& quirks) {
+  if (area < range.low || area > range.high) return true;
+  return !quirks.borders_belong_to_both_areas && area == range.high && range.high != kAreaRanges[0].high;
 }
 
-Grouping MakeGroups(const Dataset& dataset, const std::vector<Detection>& detections) {
+Grouping MakeGroups(const Dataset& dataset, const DetectionTable& table, const Quirks& quirks, int threads) {
   Grouping grouping;
   for (const Image& image : dataset.images) grouping.image_ids.push_back(image.id);
   for (const Category& category : dataset.categories) grouping.category_ids.push_back(category.id);
@@ -138,61 +192,106 @@ Grouping MakeGroups(const Dataset& dataset, const std::vector<Detection>& detect
   const GroupIndex index(grouping.image_ids, grouping.category_ids);
 
   // annotations into groups
-  const OrderedAnnotations ordered = OrderAnnotations(dataset, index);
+  const OrderedAnnotations ordered = OrderAnnotations(dataset, index, quirks);
   if (ordered.num_replaced > 0) {
     grouping.warnings.push_back(
         absl::StrCat(ordered.num_replaced, " annotations have the id of a later one and are replaced by it"));
   }
   std::vector<int> group_of_annotation;
+  group_of_annotation.reserve(ordered.positions.size());
   for (const int position : ordered.positions) group_of_annotation.push_back(index.Of(dataset.annotations[position]));
   const Buckets annotations = SortIntoBuckets(group_of_annotation, index.size());
 
   // detections into groups
-  std::vector<int> group_of_detection;
-  for (const Detection& detection : detections) group_of_detection.push_back(index.Of(detection));
-  const Buckets detected = SortIntoBuckets(group_of_detection, index.size());
+  const Buckets detected = SortIntoBuckets(GroupDetections(table.rows, index, threads, &grouping), index.size());
 
+  // what each group has of the flat arrays
+  int num_kept = 0;
   for (int g = 0; g < index.size(); ++g) {
     Group group;
     group.image = g % index.num_images();
     group.category = g / index.num_images();
     group.first_annotation = static_cast<int>(grouping.annotations.size());
-    group.first_detection = static_cast<int>(grouping.detections.size());
+    group.num_annotations = annotations.begin[g + 1] - annotations.begin[g];
+    group.first_detection = num_kept;
+    group.num_detections = std::min(kMaxDetections, detected.begin[g + 1] - detected.begin[g]);
+    if (group.num_annotations == 0 && group.num_detections == 0) continue;
     for (int i = annotations.begin[g]; i < annotations.begin[g + 1]; ++i) {
       grouping.annotations.push_back(ordered.positions[annotations.items[i]]);
     }
-    std::vector<int> best(detected.items.begin() + detected.begin[g], detected.items.begin() + detected.begin[g + 1]);
-    KeepBest(detections, &best);
-    grouping.detections.insert(grouping.detections.end(), best.begin(), best.end());
-    group.num_annotations = static_cast<int>(grouping.annotations.size()) - group.first_annotation;
-    group.num_detections = static_cast<int>(grouping.detections.size()) - group.first_detection;
-    if (group.num_annotations > 0 || group.num_detections > 0) grouping.groups.push_back(group);
+    num_kept += group.num_detections;
+    grouping.groups.push_back(group);
   }
+
+  // the best detections of each
+  constexpr int64_t kChunk = 64;
+  const int64_t num_groups = static_cast<int64_t>(grouping.groups.size());
+  grouping.detections.resize(num_kept);
+  base::ParallelFor(threads, (num_groups + kChunk - 1) / kChunk, [&](int64_t chunk) {
+    std::vector<ScoredItem> items;
+    for (int64_t i = chunk * kChunk; i < std::min(num_groups, (chunk + 1) * kChunk); ++i) {
+      const Group& group = grouping.groups[i];
+      const int bucket = group.category * index.num_images() + group.image;
+      WriteBest(table.rows, detected.items.data() + detected.begin[bucket],
+                detected.items.data() + detected.begin[bucket + 1], &items,
+                grouping.detections.data() + group.first_detection);
+    }
+  });
   return grouping;
 }
 
-void ComputeOks(const Grouping& grouping, const Group& group, const Dataset& dataset,
-                const std::vector<Detection>& detections, const Oks& oks, AreaRule area_rule,
-                std::vector<double>* similarities) {
-  similarities->resize(static_cast<size_t>(group.num_detections) * group.num_annotations);
-  for (int j = 0; j < group.num_annotations; ++j) {
-    const Annotation& annotation = dataset.annotations[grouping.annotations[group.first_annotation + j]];
-    const OksTarget target = {annotation.keypoints.data(), annotation.bbox, AreaOf(annotation, area_rule)};
-    for (int i = 0; i < group.num_detections; ++i) {
-      const Detection& detection = detections[grouping.detections[group.first_detection + i]];
-      (*similarities)[i * group.num_annotations + j] = oks(detection.keypoints.data(), target);
-    }
+double GroupOks::Exact(const Group& group, int detection, int annotation) const {
+  const Annotation& annotated = dataset_.annotations[grouping_.annotations[group.first_annotation + annotation]];
+  const DetectionRow& row = table_.rows[grouping_.detections[group.first_detection + detection]];
+  return oks_(row.keypoints, {annotated.keypoints.data(), annotated.bbox, AreaOf(annotated, area_rule_)},
+              table_.stride);
+}
+
+const std::vector<double>& GroupOks::All(const Group& group) {
+  similarities_.resize(static_cast<size_t>(group.num_detections) * group.num_annotations);
+  for (int i = 0; i < group.num_detections; ++i) {
+    for (int j = 0; j < group.num_annotations; ++j) similarities_[i * group.num_annotations + j] = Exact(group, i, j);
   }
+  return similarities_;
+}
+
+const std::vector<double>& GroupOks::Relevant(const Group& group, std::vector<bool>* may_match) {
+  may_match->assign(group.num_detections, false);
+  similarities_.assign(static_cast<size_t>(group.num_detections) * group.num_annotations, 0);
+  if (similarities_.empty()) return similarities_;
+  bounds_.resize(group.num_annotations);
+  for (int j = 0; j < group.num_annotations; ++j) {
+    const Annotation& annotated = dataset_.annotations[grouping_.annotations[group.first_annotation + j]];
+    bounds_[j].Set(oks_, {annotated.keypoints.data(), annotated.bbox, AreaOf(annotated, area_rule_)});
+  }
+  const double lowest = OksThresholds().front();
+  for (int i = 0; i < group.num_detections; ++i) {
+    double* const row = similarities_.data() + i * group.num_annotations;
+    pose_.Set(oks_, table_.rows[grouping_.detections[group.first_detection + i]].keypoints, table_.stride);
+    bool has_nan = false;
+    for (int j = 0; j < group.num_annotations; ++j) {
+      if (bounds_[j].IsBelow(pose_, lowest)) continue;
+      row[j] = Exact(group, i, j);
+      has_nan |= std::isnan(row[j]);
+      // not the same as >=: a NaN may match
+      if (!(row[j] < lowest)) (*may_match)[i] = true;
+    }
+    // after a NaN anything matches that the next is not above
+    for (int j = 0; has_nan && j < group.num_annotations; ++j) row[j] = Exact(group, i, j);
+  }
+  return similarities_;
 }
 
 std::vector<MatchTarget> OrderTargets(const Grouping& grouping, const Group& group, const Dataset& dataset,
-                                      AreaRule area_rule, const AreaRange& range) {
+                                      AreaRule area_rule, const AreaRange& range, const Quirks& quirks) {
   std::vector<MatchTarget> targets;
   targets.reserve(group.num_annotations);
   for (int j = 0; j < group.num_annotations; ++j) {
     const Annotation& annotation = dataset.annotations[grouping.annotations[group.first_annotation + j]];
     const double area = AreaOf(annotation, area_rule);
-    const bool ignored = annotation.iscrowd || annotation.num_keypoints == 0 || area < range.low || area > range.high;
+    const bool has_keypoints =
+        quirks.num_keypoints_decides_who_counts ? annotation.num_keypoints != 0 : NumLabelled(annotation) > 0;
+    const bool ignored = annotation.iscrowd || !has_keypoints || IsOutside(area, range, quirks);
     targets.push_back({j, ignored, annotation.iscrowd});
   }
   std::stable_partition(targets.begin(), targets.end(), [](const MatchTarget& target) { return !target.ignored; });

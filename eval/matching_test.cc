@@ -2,25 +2,19 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 namespace eval {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 TEST(OksThresholds, HaveTheBitsOfLinspace) {
   EXPECT_EQ(OksThresholds()[0], 0.5);
   EXPECT_EQ(OksThresholds()[5], 0.75);
   EXPECT_EQ(OksThresholds()[9], 0.95);
   EXPECT_EQ(OksThresholds()[2], 0.6);
-}
-
-TEST(OrderByScore, FallingStableAndNaNLast) {
-  EXPECT_EQ(OrderByScore({}), std::vector<int>{});
-  EXPECT_EQ(OrderByScore({0.5, 0.9, 0.5, 0.9, 0.5}), (std::vector<int>{1, 3, 0, 2, 4}));
-  EXPECT_EQ(OrderByScore({kNaN, -kInfinity, 0, kNaN, kInfinity, -0.0}), (std::vector<int>{4, 2, 5, 1, 0, 3}));
 }
 
 // Who each detection is matched with, into poisoned memory.
@@ -154,15 +148,37 @@ Detection DetectionOf(int64_t image_id, double score, int64_t category_id = 1) {
 TEST(MakeGroups, ImagesAscendAndTheRestIsLeftOut) {
   const Dataset dataset = DatasetOf({9, 3, 7}, {AnnotationOf(1, 9, 1), AnnotationOf(2, 3, 1), AnnotationOf(3, 9, 1),
                                                 AnnotationOf(4, 1000, 1), AnnotationOf(5, 3, 1, 2)});
-  const Grouping grouping =
-      MakeGroups(dataset, {DetectionOf(9, 0.1), DetectionOf(9, 0.2), DetectionOf(9, 0.9, 0), DetectionOf(3, 0.5)});
+  const std::vector<Detection> detections = {DetectionOf(9, 0.1), DetectionOf(9, 0.2), DetectionOf(9, 0.9, 0),
+                                             DetectionOf(3, 0.5)};
+  const Grouping grouping = MakeGroups(dataset, TableOf(detections));
   EXPECT_EQ(grouping.image_ids, (std::vector<int64_t>{3, 7, 9}));
   ASSERT_EQ(grouping.groups.size(), 2);  // image 7 has nothing
   EXPECT_EQ(grouping.groups[0].image, 0);
   EXPECT_EQ(grouping.groups[1].image, 2);
   EXPECT_EQ(grouping.annotations, (std::vector<int>{1, 0, 2}));
   EXPECT_EQ(grouping.detections, (std::vector<int>{3, 1, 0}));
+  EXPECT_EQ(grouping.num_detections, (std::vector<int64_t>{1, 0, 3}));
+  EXPECT_EQ(grouping.unknown_image, -1);
   EXPECT_TRUE(grouping.warnings.empty());
+}
+
+TEST(MakeGroups, TellsTheFirstDetectionOfAnUnknownImage) {
+  const std::vector<Detection> detections = {DetectionOf(3, 0.1), DetectionOf(8, 0.2), DetectionOf(9, 0.3)};
+  EXPECT_EQ(MakeGroups(DatasetOf({3}, {}), TableOf(detections)).unknown_image, 1);
+}
+
+TEST(MakeGroups, GivesTheSameOnAnyNumberOfThreads) {
+  Dataset dataset = DatasetOf({}, {});
+  std::vector<Detection> detections;
+  for (int i = 0; i < 20000; ++i) {
+    if (i % 50 == 0) dataset.images.push_back({i});
+    detections.push_back(DetectionOf(i * 7 % 20000 / 50 * 50, i % 13, i % 3));
+  }
+  const DetectionTable table = TableOf(detections);
+  const Grouping one = MakeGroups(dataset, table, {}, 1), three = MakeGroups(dataset, table, {}, 3);
+  EXPECT_EQ(one.detections, three.detections);
+  EXPECT_EQ(one.num_detections, three.num_detections);
+  EXPECT_EQ(one.detections.size(), 6667);  // of the one category that is listed
 }
 
 TEST(MakeGroups, OnlyTheBestTwentyOfACategoryCount) {
@@ -170,7 +186,7 @@ TEST(MakeGroups, OnlyTheBestTwentyOfACategoryCount) {
   for (int i = 0; i < 30; ++i) detections.push_back(DetectionOf(3, 0.01 * i));
   // higher scores of a category that the data set lacks take no place
   for (int i = 0; i < 30; ++i) detections.push_back(DetectionOf(3, 0.9, 0));
-  const Grouping grouping = MakeGroups(DatasetOf({3}, {}), detections);
+  const Grouping grouping = MakeGroups(DatasetOf({3}, {}), TableOf(detections));
   ASSERT_EQ(grouping.detections.size(), 20);
   EXPECT_EQ(grouping.detections.front(), 29);
   EXPECT_EQ(grouping.detections.back(), 10);
@@ -186,6 +202,49 @@ TEST(MakeGroups, TheLastAnnotationOfAnIdReplacesItsNamesakes) {
   EXPECT_EQ(grouping.groups[0].num_annotations, 3);
   ASSERT_EQ(grouping.warnings.size(), 1);
   EXPECT_EQ(grouping.warnings[0], "1 annotations have the id of a later one and are replaced by it");
+
+  Quirks quirks;
+  quirks.last_annotation_of_an_id_replaces_the_others = false;
+  const Grouping corrected = MakeGroups(dataset, {}, quirks);
+  EXPECT_EQ(corrected.annotations, (std::vector<int>{1, 2, 0, 3}));
+  EXPECT_TRUE(corrected.warnings.empty());
+}
+
+TEST(IsOutside, CorrectedRangesMeetAndDoNotOverlap) {
+  Quirks corrected;
+  corrected.borders_belong_to_both_areas = false;
+  const AreaRange &all = kAreaRanges[0], &medium = kAreaRanges[1], &large = kAreaRanges[2];
+  EXPECT_FALSE(IsOutside(9216, medium, {}));
+  EXPECT_FALSE(IsOutside(9216, large, {}));
+  EXPECT_TRUE(IsOutside(9216, medium, corrected));
+  EXPECT_FALSE(IsOutside(9216, large, corrected));
+  EXPECT_FALSE(IsOutside(1024, medium, corrected));
+  EXPECT_FALSE(IsOutside(1e10, all, corrected));
+  EXPECT_FALSE(IsOutside(1e10, large, corrected));
+  EXPECT_TRUE(IsOutside(1.1e10, large, corrected));
+}
+
+TEST(GroupOks, RelevantLeavesOutOnlyWhatCannotMatch) {
+  // one keypoint: OKS 1 at the person, nearly 0 far away, NaN at NaN
+  const Dataset dataset = DatasetOf({3}, {AnnotationOf(1, 3, 100), AnnotationOf(2, 3, 100)});
+  KeypointDataset description;
+  description.name = "one";
+  description.names = {"nose"};
+  description.sigmas = {0.1};
+  std::vector<Detection> detections = {DetectionOf(3, 0.9), DetectionOf(3, 0.8), DetectionOf(3, 0.7)};
+  detections[1].keypoints = {100, 0, 1};
+  detections[2].keypoints = {kNaN, 0, 1};
+  const DetectionTable table = TableOf(detections);
+  const Grouping grouping = MakeGroups(dataset, table);
+  const Oks oks(description);
+  GroupOks similarities(dataset, table, grouping, oks, AreaRule::kAnnotated);
+  std::vector<bool> may_match;
+  const std::vector<double> relevant = similarities.Relevant(grouping.groups[0], &may_match);
+  const std::vector<double> all = similarities.All(grouping.groups[0]);
+  EXPECT_EQ(may_match, (std::vector<bool>{true, false, true}));
+  EXPECT_EQ(relevant[0], all[0]);
+  EXPECT_EQ(relevant[2], 0);
+  EXPECT_TRUE(std::isnan(relevant[4]) && std::isnan(all[4]));
 }
 
 }  // namespace

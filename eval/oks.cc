@@ -23,7 +23,7 @@ Oks::Oks(const KeypointDataset& dataset) {
   for (const double sigma : dataset.sigmas) variances_.push_back((sigma * 2) * (sigma * 2));
 }
 
-int Oks::PerKeypoint(const double* detected, const OksTarget& target, double* similarities) const {
+int Oks::PerKeypoint(const double* detected, const OksTarget& target, double* similarities, int stride) const {
   const int count = static_cast<int>(variances_.size());
   int labelled = 0;
   for (int k = 0; k < count; ++k) labelled += target.keypoints[3 * k + 2] > 0;
@@ -33,20 +33,20 @@ int Oks::PerKeypoint(const double* detected, const OksTarget& target, double* si
   for (int k = 0; k < count; ++k) {
     double dx, dy;
     if (labelled > 0) {
-      dx = detected[3 * k] - target.keypoints[3 * k];
-      dy = detected[3 * k + 1] - target.keypoints[3 * k + 1];
+      dx = detected[stride * k] - target.keypoints[3 * k];
+      dy = detected[stride * k + 1] - target.keypoints[3 * k + 1];
     } else {
-      dx = Outside(detected[3 * k], x - width, x + width * 2);
-      dy = Outside(detected[3 * k + 1], y - height, y + height * 2);
+      dx = Outside(detected[stride * k], x - width, x + width * 2);
+      dy = Outside(detected[stride * k + 1], y - height, y + height * 2);
     }
     similarities[k] = std::exp(-((dx * dx + dy * dy) / variances_[k] / area / 2));
   }
   return labelled;
 }
 
-double Oks::operator()(const double* detected, const OksTarget& target) const {
+double Oks::operator()(const double* detected, const OksTarget& target, int stride) const {
   double similarities[kMaxKeypoints];
-  const int labelled = PerKeypoint(detected, target, similarities);
+  const int labelled = PerKeypoint(detected, target, similarities, stride);
   const int count = static_cast<int>(variances_.size());
   if (labelled == 0) return NumpySum(similarities, count) / count;
   int kept = 0;
@@ -54,6 +54,69 @@ double Oks::operator()(const double* detected, const OksTarget& target) const {
     if (target.keypoints[3 * k + 2] > 0) similarities[kept++] = similarities[k];
   }
   return NumpySum(similarities, kept) / kept;
+}
+
+void OksBound::Pose::Set(const Oks& oks, const double* detected, int stride) {
+  const int count = oks.num_keypoints(), fours = (count + 3) / 4;
+  x_.resize(fours);
+  y_.resize(fours);
+  for (int i = 0; i < fours; ++i) {
+    for (int lane = 0; lane < 4; ++lane) {
+      const int k = 4 * i + lane;
+      x_[i][lane] = k < count ? detected[stride * k] : 0;
+      y_[i][lane] = k < count ? detected[stride * k + 1] : 0;
+    }
+  }
+}
+
+void OksBound::Set(const Oks& oks, const OksTarget& target) {
+  const int count = oks.num_keypoints(), fours = (count + 3) / 4;
+  for (std::vector<Four>* values : {&low_x_, &high_x_, &low_y_, &high_y_, &inverse_, &counts_}) {
+    values->assign(fours, Four{});
+  }
+  int labelled = 0;
+  for (int k = 0; k < count; ++k) labelled += target.keypoints[3 * k + 2] > 0;
+  num_counted_ = labelled > 0 ? labelled : count;
+  const double area = target.area + std::numeric_limits<double>::epsilon();
+  // else e is negative, and the bound is none
+  usable_ = area > 0;
+  const auto [x, y, width, height] = target.bbox;
+  for (int k = 0; k < count; ++k) {
+    const int i = k / 4, lane = k % 4;
+    const double* const keypoint = target.keypoints + 3 * k;
+    low_x_[i][lane] = labelled > 0 ? keypoint[0] : x - width;
+    high_x_[i][lane] = labelled > 0 ? keypoint[0] : x + width * 2;
+    low_y_[i][lane] = labelled > 0 ? keypoint[1] : y - height;
+    high_y_[i][lane] = labelled > 0 ? keypoint[1] : y + height * 2;
+    inverse_[i][lane] = 1 / (2 * oks.variances()[k] * area);
+    counts_[i][lane] = labelled == 0 || keypoint[2] > 0;
+  }
+}
+
+bool OksBound::IsBelow(const Pose& pose, double threshold) const {
+  if (!usable_) return false;
+  // far above the rounding of a few hundred additions
+  constexpr double kMargin = 1e-9;
+  const Four zero = {}, one = {1, 1, 1, 1};
+  // NaN stays NaN, since it is not at most 0
+  const auto outside = [&](const Four& value, const Four& low, const Four& high) {
+    const Four below = low - value, above = value - high;
+    return (below <= zero ? zero : below) + (above <= zero ? zero : above);
+  };
+  Four sums = {};
+  for (size_t i = 0; i < pose.x_.size(); ++i) {
+    const Four dx = outside(pose.x_[i], low_x_[i], high_x_[i]), dy = outside(pose.y_[i], low_y_[i], high_y_[i]);
+    const Four e = (dx * dx + dy * dy) * inverse_[i];
+    sums += counts_[i] / (one + e + e * e * 0.5);
+  }
+  const double sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  return sum < threshold * num_counted_ * (1 - kMargin);
+}
+
+int NumLabelled(const Annotation& annotation) {
+  int labelled = 0;
+  for (size_t k = 2; k < annotation.keypoints.size(); k += 3) labelled += annotation.keypoints[k] > 0;
+  return labelled;
 }
 
 double AreaOf(const Annotation& annotation, AreaRule rule) {

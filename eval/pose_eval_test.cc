@@ -134,6 +134,31 @@ TEST_F(PoseEval, NotesGoToStderr) {
       "pose_eval: note: annotations[0] has id 0: who finds it counts as a false positive, as in the official tool\n");
 }
 
+TEST_F(PoseEval, QuirksCanBeCorrected) {
+  Write("gt.json", absl::StrReplaceAll(Annotations(), {{"\"id\": 4", "\"id\": 0"}}));
+  Write("dt.json", Detections());
+  EXPECT_EQ(Score().out.substr(0, 20), "AP           0.0000 ");
+  EXPECT_EQ(Score("--quirks=official").out, Score().out);
+  const Outcome corrected = Score("--quirks=corrected --json=" + Path("out.json"));
+  EXPECT_EQ(corrected.out.substr(0, 20), "AP           1.0000 ");
+  EXPECT_EQ(corrected.error, "");
+  EXPECT_NE(base::ReadFile(Path("out.json"))->find("\"stats\":[1,1,1,1,-1,"), std::string::npos);
+}
+
+TEST_F(PoseEval, AnyNumberOfThreadsWritesTheSameBytes) {
+  Write("gt.json", Annotations());
+  Write("dt.json", Detections());
+  std::string first;
+  for (const char* threads : {"0", "1", "5"}) {
+    const Outcome outcome = Score(absl::StrCat("--details --timing --threads=", threads, " --json=", Path("out.json")));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.error;
+    EXPECT_EQ(outcome.error.find("pose_eval: reading "), 0) << outcome.error;
+    const std::string json = *base::ReadFile(Path("out.json"));
+    if (first.empty()) first = json;
+    EXPECT_EQ(json, first);
+  }
+}
+
 TEST_F(PoseEval, HelpListsWhatThereIs) {
   const Outcome outcome = Run("--help");
   EXPECT_EQ(outcome.exit_code, 0);
@@ -151,6 +176,9 @@ TEST_F(PoseEval, RefusesUnknownSubcommandsAndFlags) {
   ExpectRefusal(Run("score --gt=a.json --dt=b.json --dataset=cocoa"),
                 "--dataset: expected coco, crowdpose or a dataset.textproto, found 'cocoa'; did you mean coco?");
   ExpectRefusal(Run("score --gt=a.json --dt=b.json --details"), "--details: expected --json=OUT.json with it");
+  ExpectRefusal(Run("score --gt=a.json --dt=b.json --threads=-1"), "--threads: expected 0 or more, found -1");
+  ExpectRefusal(Run("score --gt=a.json --dt=b.json --quirks=none"),
+                "--quirks: expected official or corrected, found 'none'");
 }
 
 TEST_F(PoseEval, RefusesBrokenFilesWithPlaceAndReason) {
@@ -173,6 +201,14 @@ TEST_F(PoseEval, RefusesBrokenFilesWithPlaceAndReason) {
   ExpectRefusal(Score(),
                 absl::StrCat(Path("dt.json"), ": byte ", detections.find("[10,"),
                              ": detections[0].keypoints: expected 51 numbers (x, y, v of 17 keypoints), found 42"));
+  // something broken in a field that nobody reads
+  Write("dt.json", absl::StrReplaceAll(detections, {{"[{", "[{\"note\": nothing, "}}));
+  ExpectRefusal(Score(), absl::StrCat(Path("dt.json"), ": byte 10: detections[0]: expected a value, found 'n'"));
+  Write("dt.json", detections);
+  Write("gt.json", absl::StrReplaceAll(Annotations(), {{"\"area\"", "\"note\": [1, 2}, \"area\""}}));
+  ExpectRefusal(Score(), absl::StrCat(Path("gt.json"), ": byte ", Annotations().find("\"area\"") + 13,
+                                      ": annotations[0]: expected ',' or ']', found '}'"));
+  Write("gt.json", Annotations());
   // the annotations in the place of the detections
   Write("dt.json", Annotations());
   ExpectRefusal(Score(), absl::StrCat(Path("dt.json"), ": byte 0: detections: expected an array, found an object"));

@@ -18,31 +18,45 @@ const std::array<double, kNumRecalls>& RecallGrid() {
   return grid;
 }
 
-void InterpolateCurve(const std::vector<double>& recalls, std::vector<double>* precisions, double* precision) {
+const std::array<double, kNumRecalls>& NearestRecallGrid() {
+  static const std::array<double, kNumRecalls> grid = [] {
+    std::array<double, kNumRecalls> values;
+    for (int i = 0; i < kNumRecalls; ++i) values[i] = i / 100.0;
+    return values;
+  }();
+  return grid;
+}
+
+void InterpolateCurve(const std::vector<double>& recalls, std::vector<double>* precisions, double* precision,
+                      const std::array<double, kNumRecalls>& grid) {
   const size_t count = recalls.size();
   // the curve never rises with recall
   for (size_t i = count; i > 1; --i) (*precisions)[i - 2] = std::max((*precisions)[i - 2], (*precisions)[i - 1]);
 
   size_t i = 0;
   for (int r = 0; r < kNumRecalls; ++r) {
-    while (i < count && recalls[i] < RecallGrid()[r]) ++i;
+    while (i < count && recalls[i] < grid[r]) ++i;
     precision[r] = i < count ? (*precisions)[i] : 0;
   }
 }
 
-double PrecisionAtRecalls(const std::vector<Outcome>& outcomes, int64_t num_positives, double* precision) {
+CurvePoints::CurvePoints(int64_t num_positives, const Quirks& quirks)
+    : num_positives_(num_positives),
+      epsilon_(quirks.precision_is_below_one ? std::numeric_limits<double>::epsilon() : 0),
+      grid_(quirks.recalls_are_rounded_up ? &RecallGrid() : &NearestRecallGrid()) {
   GROUPPOSE_CHECK(num_positives > 0, "recall needs annotations that count, got ", num_positives);
-  const int count = static_cast<int>(outcomes.size());
-  std::vector<double> recalls(count), precisions(count);
-  double true_positives = 0, false_positives = 0;
-  for (int i = 0; i < count; ++i) {
-    true_positives += outcomes[i] == Outcome::kTruePositive;
-    false_positives += outcomes[i] == Outcome::kFalsePositive;
-    recalls[i] = true_positives / num_positives;
-    precisions[i] = true_positives / (false_positives + true_positives + std::numeric_limits<double>::epsilon());
-  }
-  InterpolateCurve(recalls, &precisions, precision);
-  return count > 0 ? recalls.back() : 0;
+}
+
+void CurvePoints::AddFound(int64_t more_wrong) {
+  const double true_positives = static_cast<double>(++found_);
+  const double false_positives = static_cast<double>(wrong_ + more_wrong);
+  recalls_.push_back(true_positives / static_cast<double>(num_positives_));
+  precisions_.push_back(true_positives / (false_positives + true_positives + epsilon_));
+}
+
+double CurvePoints::Interpolate(double* precision) {
+  InterpolateCurve(recalls_, &precisions_, precision, *grid_);
+  return recalls_.empty() ? 0 : recalls_.back();
 }
 
 double MeanOfExisting(const std::vector<double>& values) {

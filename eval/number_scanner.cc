@@ -1,0 +1,66 @@
+#include "eval/number_scanner.h"
+
+#include <charconv>
+#include <cstring>
+#include <limits>
+
+namespace eval {
+namespace {
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// Past one digit or more; null where there is none.
+const char* SkipDigits(const char* text) {
+  if (!IsDigit(*text)) return nullptr;
+  while (IsDigit(*text)) ++text;
+  return text;
+}
+
+// Past a number as JSON's grammar has it; null where there is none.
+const char* SkipNumber(const char* text) {
+  if (*text == '-') ++text;
+  if (*text == '0') {
+    ++text;
+    if (IsDigit(*text)) return nullptr;
+  } else {
+    text = SkipDigits(text);
+    if (text == nullptr) return nullptr;
+  }
+  if (*text == '.') {
+    text = SkipDigits(text + 1);
+    if (text == nullptr) return nullptr;
+  }
+  if (*text == 'e' || *text == 'E') {
+    ++text;
+    if (*text == '+' || *text == '-') ++text;
+    text = SkipDigits(text);
+  }
+  return text;
+}
+
+struct Literal {
+  const char* text;
+  double value;
+};
+constexpr Literal kLiterals[] = {
+    {"NaN", std::numeric_limits<double>::quiet_NaN()},
+    {"Infinity", std::numeric_limits<double>::infinity()},
+    {"-Infinity", -std::numeric_limits<double>::infinity()},
+};
+
+}  // namespace
+
+const char* ScanAnyNumber(const char* text, double* value) {
+  if (const char* end = SkipNumber(text)) {
+    return std::from_chars(text, end, *value).ec == std::errc() ? end : nullptr;
+  }
+  for (const Literal& literal : kLiterals) {
+    const size_t length = std::strlen(literal.text);
+    if (std::strncmp(text, literal.text, length) != 0) continue;
+    *value = literal.value;
+    return text + length;
+  }
+  return nullptr;
+}
+
+}  // namespace eval
