@@ -434,6 +434,32 @@ def _cell(name, attributes, shared = None, must_share = False):
     _training_cell(name = name, tags = ["manual"], **attributes)
     return ":" + name
 
+def training_cell(name, experiment, seed, scheme = None, trainer = None, overrides = [], pretrained = None, **kwargs):
+    """One training outside of a study, as a cached build action.
+
+    Args:
+      name: of the target; its files are those of a study's cell.
+      experiment: a textproto under //experiments.
+      seed: of the training.
+      scheme: of the decoder, "full" for FULL, or the label of an attention_scheme; None for a pretraining alone.
+      trainer: another program than the one that links the scheme alone.
+      overrides: "path=value" as --set takes them.
+      pretrained: a cell without scheme, which this one starts from.
+      **kwargs: of every target: tags, visibility.
+    """
+    attention = ["model.self_attention=" + ("CUSTOM" if _is_label(scheme) else scheme.upper())] if scheme else []
+    _training_cell(
+        name = name,
+        experiment = experiment,
+        full_scale_experiment = experiment,
+        mode = "train" if scheme else "pretrain",
+        overrides = overrides + attention,
+        pretrained = pretrained,
+        seed = seed,
+        trainer = trainer or _trainer_of(scheme or "pretraining"),
+        **kwargs
+    )
+
 def _label(experiment):
     return experiment if experiment.startswith("//") or experiment.startswith(":") else ":" + experiment
 

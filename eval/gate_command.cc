@@ -27,12 +27,15 @@ absl::Status Update(const std::string& baseline_path, const std::vector<Measurem
   return absl::OkStatus();
 }
 
-absl::Status Check(const std::string& baseline_path, const Measurement& measurement) {
+absl::Status Check(const std::string& baseline_path, const Measurement& measurement,
+                   const std::string& update_command) {
   AccuracyBaseline baseline;
   RETURN_IF_ERROR(ReadTextproto(base::UserPath(baseline_path), &baseline));
   ASSIGN_OR_RETURN(const Gate gate, CheckGate(baseline, baseline_path, measurement));
-  const std::string update = absl::StrCat("pose_eval gate --update --baseline=", baseline_path,
-                                          " --commit=HASH --metrics=RUN1 --metrics=RUN2 ...");
+  const std::string update = !update_command.empty()
+                                 ? update_command
+                                 : absl::StrCat("pose_eval gate --update --baseline=", baseline_path,
+                                                " --commit=HASH --metrics=RUN1 --metrics=RUN2 ...");
   std::fputs(FormatGate(gate, baseline, update).c_str(), stdout);
   if (gate.passed()) return absl::OkStatus();
   // not wrong usage: exit 1
@@ -42,7 +45,7 @@ absl::Status Check(const std::string& baseline_path, const Measurement& measurem
 }  // namespace
 
 absl::Status RunGate(const std::vector<std::string>& arguments) {
-  std::string baseline_path, commit;
+  std::string baseline_path, commit, update_command;
   std::vector<std::string> metrics_paths;
   bool update = false;
   double tolerance = 0;
@@ -54,6 +57,8 @@ absl::Status RunGate(const std::vector<std::string>& arguments) {
   flags.Optional("commit", &commit, "HASH", "with --update: the commit that was run");
   flags.Optional("tolerance", &tolerance, "X",
                  "with --update, where there is no baseline yet: stated for every metric");
+  flags.Optional("update_command", &update_command, "COMMAND",
+                 "what to tell where a run is better than recorded, instead of this program's own command");
   ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
   if (!go_on) return absl::OkStatus();
   if (!update && metrics_paths.size() != 1) {
@@ -65,7 +70,7 @@ absl::Status RunGate(const std::vector<std::string>& arguments) {
     ASSIGN_OR_RETURN(Measurement measurement, ReadMeasurement(base::UserPath(path)));
     runs.push_back(std::move(measurement));
   }
-  return update ? Update(baseline_path, runs, tolerance, commit) : Check(baseline_path, runs[0]);
+  return update ? Update(baseline_path, runs, tolerance, commit) : Check(baseline_path, runs[0], update_command);
 }
 
 }  // namespace eval
