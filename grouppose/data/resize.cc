@@ -29,8 +29,11 @@ std::vector<Taps> TriangleTaps(int64_t input_size, int64_t output_size) {
   std::vector<double> exact;
   for (int64_t i = 0; i < output_size; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
+    // Pillow rounds by adding a half and cutting off
+    // NOLINTBEGIN(bugprone-incorrect-roundings)
     const int64_t first = std::max<int64_t>(static_cast<int64_t>(centre - support + 0.5), 0);
     const int64_t last = std::min<int64_t>(static_cast<int64_t>(centre + support + 0.5), input_size);
+    // NOLINTEND(bugprone-incorrect-roundings)
     exact.clear();
     double sum = 0;
     for (int64_t j = first; j < last; ++j) {
@@ -41,6 +44,7 @@ std::vector<Taps> TriangleTaps(int64_t input_size, int64_t output_size) {
     all[i].first = first;
     for (double weight : exact) {
       const double share = sum != 0 ? weight / sum : weight;
+      // as above; NOLINTNEXTLINE(bugprone-incorrect-roundings)
       all[i].weights.push_back(static_cast<int32_t>(0.5 + share * (1 << kWeightBits)));
     }
   }

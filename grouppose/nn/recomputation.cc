@@ -31,7 +31,7 @@ class Recomputation : public torch::autograd::Function<Recomputation> {
     return forward(inputs[0]);
   }
 
-  static variable_list backward(AutogradContext* context, variable_list arriving) {
+  static variable_list backward(AutogradContext* context, const variable_list& arriving) {
     const ForwardFunction& forward = static_cast<Holder*>(context->saved_data[kForward].toCapsule().get())->forward;
     variable_list inputs = context->get_saved_variables();
     const bool input_is_trained = inputs[0].requires_grad();
@@ -51,7 +51,7 @@ class Recomputation : public torch::autograd::Function<Recomputation> {
 
 }  // namespace
 
-at::Tensor Recomputed(const Module& module, const at::Tensor& input, ForwardFunction forward) {
+at::Tensor Recomputed(const Module& module, const at::Tensor& input, const ForwardFunction& forward) {
   if (!at::GradMode::is_enabled()) return forward(input);
   std::vector<at::Tensor> inputs = {input};
   for (const NamedTensor& named : module.Parameters()) {

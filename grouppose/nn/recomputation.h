@@ -17,7 +17,7 @@ namespace grouppose::nn {
 //   module    whose parameters `forward` reads; it outlives the backward pass
 //   forward   a function of its input and those parameters; it draws nothing at random and holds what it needs by value
 at::Tensor Recomputed(const Module& module, const at::Tensor& input,
-                      std::function<at::Tensor(const at::Tensor&)> forward);
+                      const std::function<at::Tensor(const at::Tensor&)>& forward);
 
 }  // namespace grouppose::nn
 

@@ -11,10 +11,8 @@
 
 #include "ops/ms_deform_attn/ms_deform_attn_problems.h"
 
-namespace ops {
+namespace ops::testing {
 namespace {
-
-using namespace ops::testing;
 
 // Both passes, in chunks of so many items.
 template <typename T>
@@ -176,4 +174,4 @@ TEST(MsDeformAttnCpuTest, TooManyPixelsDoNotFit) {
 }
 
 }  // namespace
-}  // namespace ops
+}  // namespace ops::testing

@@ -11,10 +11,8 @@
 #include "ops/ms_deform_attn/ms_deform_attn_cuda.h"
 #include "ops/ms_deform_attn/ms_deform_attn_problems.h"
 
-namespace ops {
+namespace ops::testing {
 namespace {
-
-using namespace ops::testing;
 
 bool HasDevice() {
   int count = 0;
@@ -109,4 +107,4 @@ TEST(MsDeformAttnCudaKernelsTest, MoreBlocksThanAGridHasAreRefused) {
 }
 
 }  // namespace
-}  // namespace ops
+}  // namespace ops::testing

@@ -10,10 +10,8 @@
 #include "ops/ms_deform_attn/ms_deform_attn_cuda_emulation.h"
 #include "ops/ms_deform_attn/ms_deform_attn_problems.h"
 
-namespace ops {
+namespace ops::testing {
 namespace {
-
-using namespace ops::testing;
 
 // Both passes with kVector channels at once.
 template <int kVector, typename T>
@@ -161,4 +159,4 @@ TEST(MsDeformAttnCudaThreadsTest, IndicesHave64Bits) {
 }
 
 }  // namespace
-}  // namespace ops
+}  // namespace ops::testing

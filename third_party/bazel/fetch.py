@@ -37,6 +37,10 @@ class Failure(Exception):
     """What the user is told, in one message."""
 
 
+class Mistake(Failure):
+    """A failure of what the user asked for: exit code 2."""
+
+
 class Gone(Exception):
     """The registry answers, but does not have this version; `current` is the one it has, where that is known."""
 
@@ -328,7 +332,7 @@ def refresh(project: str) -> None:
     locks = [lock for lock in (ROOT / "third_party").rglob("*.lock") if lock.stem == project]
     if not locks:
         known = sorted(lock.stem for lock in (ROOT / "third_party").rglob("*.lock"))
-        raise Failure("no lock of that name: '%s'; there are %s" % (project, " ".join(known)))
+        raise Mistake("no lock of that name: '%s'; there are %s" % (project, " ".join(known)))
     (lock,) = locks
     lines = lock.read_text(encoding="utf-8").splitlines()
     for index, line in enumerate(lines):
@@ -361,7 +365,7 @@ def main(arguments: List[str]) -> int:
             return 2
     except (Failure, OSError) as failure:
         print(failure, file=sys.stderr)
-        return 1
+        return 2 if isinstance(failure, Mistake) else 1
     return 0
 
 

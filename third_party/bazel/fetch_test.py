@@ -254,7 +254,7 @@ class FetchTest(unittest.TestCase):
     def test_refresh_of_an_unknown_project_lists_the_known(self):
         self.lock("hammer")
         result = self.fetch("refresh", "hamer")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, 2)
         self.assertIn("'hamer'; there are hammer", result.stderr)
 
 
