@@ -6,18 +6,19 @@
 #include <cstdio>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "base/files.h"
 #include "base/status.h"
 #include "experiments/experiment.h"
 #include "grouppose/attention/scheme.h"
 #include "grouppose/checkpoint/load.h"
 #include "grouppose/checkpoint/mapped_file.h"
+#include "grouppose/config/backbone_weights.h"
 #include "grouppose/config/checkpoint_arguments.h"
 #include "grouppose/config/options.h"
 #include "grouppose/config/pretraining.h"
@@ -32,15 +33,6 @@ using experiments::Experiment;
 using checkpoint::kAveragePrefix;
 using checkpoint::kOptimizerPrefix;
 
-// Of an ImageNet checkpoint: the classifier and the norm in front of it, counters of batch norms that are frozen here,
-// and masks that follow from the size of the image.
-bool BelongsToImageNet(const std::string& name) {
-  for (const char* prefix : {"fc.", "head.", "norm."}) {
-    if (absl::StartsWith(name, prefix)) return true;
-  }
-  return absl::EndsWith(name, ".num_batches_tracked") || absl::EndsWith(name, ".attn_mask");
-}
-
 // A state to resume from.
 absl::StatusOr<checkpoint::TensorFile> ReadState(const std::string& path) {
   ASSIGN_OR_RETURN(const auto file, checkpoint::MappedFile::Open(path));
@@ -52,9 +44,6 @@ absl::StatusOr<checkpoint::TensorFile> ReadState(const std::string& path) {
   }
   return checkpoint::ReadSafetensors(file);
 }
-
-// "norm1.weight" of a Swin, but not "layers.0.blocks.0.norm1.weight".
-bool IsOutputNorm(const std::string& name) { return absl::StartsWith(name, "norm"); }
 
 // A photo takes milliseconds to decode, a drawn image is in memory.
 int PrefetchOf(const Experiment& experiment) {
@@ -192,25 +181,13 @@ absl::Status LoadInitial(const Experiment& experiment, const RunOptions& options
 }
 
 absl::Status LoadBackbone(const RunOptions& options, GroupPose* model) {
-  const std::string& path = options.init_backbone;
-  ASSIGN_OR_RETURN(const Checkpoint given, checkpoint::ReadCheckpoint(path));
-  const std::vector<nn::NamedTensor> own = model->backbone().StateDict();
-  // torchvision's names stand below "body." here
-  const std::string body = absl::StartsWith(own.front().name, "body.") ? "body." : "";
-  Weights weights;
-  for (const auto& [name, tensor] : given.tensors) {
-    const std::string local = std::string(absl::StripPrefix(absl::StripPrefix(name, "backbone.0."), "body."));
-    if (!BelongsToImageNet(local)) weights[body + local] = tensor;
-  }
-  for (const nn::NamedTensor& named : own) {
-    // integer tables follow from the architecture
-    const bool may_be_missing = IsOutputNorm(named.name) || !at::isFloatingType(named.tensor.scalar_type());
-    const auto found = weights.find(named.name);
-    if (found == weights.end() && may_be_missing) weights[named.name] = named.tensor;
-  }
-  checkpoint::LoadOptions load;
-  load.source = given.Source();
-  return checkpoint::LoadIntoModule(weights, model->backbone(), load);
+  ASSIGN_OR_RETURN(const Checkpoint given, checkpoint::ReadCheckpoint(options.init_backbone));
+  const SwinOptions* swin = std::get_if<SwinOptions>(&model->options().backbone);
+  ASSIGN_OR_RETURN(const BackboneWeights weights,
+                   LoadBackboneWeights(given.tensors, given.Source(), model->backbone(),
+                                       /*dilated_swin=*/swin != nullptr && swin->dilation));
+  if (!options.quiet) std::fprintf(stderr, "%s: %s\n", given.Source().c_str(), weights.Text().c_str());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> LoadStart(const Experiment& experiment, const RunOptions& options, GroupPose* model) {

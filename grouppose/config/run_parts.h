@@ -62,10 +62,7 @@ std::vector<std::string> IgnoredNames(const GroupPose& model, const std::vector<
 // are listed there too; InvalidArgument for a keyword that is a part of no name of either side.
 absl::Status LoadInitial(const experiments::Experiment& experiment, const RunOptions& options, GroupPose* model);
 
-// options.init_backbone into the backbone, under the names of torchvision's ResNet-50 or of the official Swin, with or
-// without "backbone.0." in front. The classifier of ImageNet is left out; the norms behind Swin's output stages, which
-// ImageNet's model has not, keep their values. InvalidArgument for anything else that is missing, unknown or of another
-// shape.
+// options.init_backbone into the backbone (backbone_weights.h). Says on stderr what was taken, kept and passed over.
 absl::Status LoadBackbone(const RunOptions& options, GroupPose* model);
 
 // The file that the run starts from, into the model: one of --init and --init_backbone. "" where there is none, else
