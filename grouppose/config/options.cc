@@ -172,6 +172,7 @@ loss::CriterionOptions CriterionOf(const experiments::Experiment& experiment, co
   options.oks_weight = loss.oks_weight();
   options.intermediate_weight = loss.intermediate_weight();
   options.auxiliary_losses = loss.auxiliary_losses();
+  options.refuse_not_finite = loss.refuse_not_finite();
   return options;
 }
 

@@ -140,7 +140,7 @@ TEST(Options, EveryFieldOfALossArrives) {
   const auto experiment = Parse<experiments::Experiment>(R"(
     loss {
       class_weight: 3 keypoints_weight: 11 oks_weight: 5 intermediate_weight: 0.5 auxiliary_losses: false
-      focal_alpha: 0.75 class_cost: 7 keypoints_cost: 13 oks_cost: 6
+      focal_alpha: 0.75 class_cost: 7 keypoints_cost: 13 oks_cost: 6 refuse_not_finite: false
     })");
   const loss::CriterionOptions options = CriterionOf(experiment, eval::Coco());
   EXPECT_EQ(options.class_weight, 3);
@@ -148,13 +148,14 @@ TEST(Options, EveryFieldOfALossArrives) {
   EXPECT_EQ(options.oks_weight, 5);
   EXPECT_EQ(options.intermediate_weight, 0.5);
   EXPECT_FALSE(options.auxiliary_losses);
+  EXPECT_FALSE(options.refuse_not_finite);
   EXPECT_EQ(options.focal_alpha, 0.75);
   EXPECT_EQ(options.matcher.focal_alpha, 0.75);
   EXPECT_EQ(options.matcher.class_cost, 7);
   EXPECT_EQ(options.matcher.keypoints_cost, 13);
   EXPECT_EQ(options.matcher.oks_cost, 6);
   EXPECT_EQ(options.matcher.sigmas, eval::Coco().sigmas);
-  EXPECT_EQ(experiments::Loss::descriptor()->field_count(), 9);
+  EXPECT_EQ(experiments::Loss::descriptor()->field_count(), 10);
 }
 
 TEST(Options, EveryFieldOfATrainingArrives) {

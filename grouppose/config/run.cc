@@ -72,6 +72,7 @@ absl::Status EvaluateAndRecord(const Experiment& experiment, const RunOptions& o
   train::EvaluateOptions evaluate;
   evaluate.loader = LoaderOf(experiment, experiment.evaluation().batch_size(), options.seed);
   evaluate.num_select = experiment.evaluation().num_select();
+  evaluate.difficulty_of_last_batch = experiment.evaluation().difficulty() == experiments::Evaluation::LAST_BATCH;
   base::Progress progress(absl::StrCat("evaluating on ", split), dataset.size(), ProgressOf(options));
   evaluate.on_progress = [&](int64_t images) { progress.Update(images); };
   ASSIGN_OR_RETURN(const train::Evaluation evaluation, train::EvaluateModel(evaluate, dataset, model));
@@ -106,11 +107,19 @@ struct TrainingRun {
   RunFolder* folder;
 };
 
+std::optional<train::WeightAverage> StartAverage(const experiments::WeightAverage& options, const GroupPose& model) {
+  if (options.decay() == 0) return std::nullopt;
+  if (options.entries() == experiments::WeightAverage::STATE_DICT) {
+    return train::WeightAverage(model.StateDict(), options.decay(), train::Averaged::kStateDict);
+  }
+  return train::WeightAverage(model.Parameters(), options.decay());
+}
+
 void Follow(const experiments::WeightAverage& options, int64_t epoch, train::WeightAverage* average) {
-  if (epoch < options.first_epoch()) {
-    average->Copy();
-  } else {
+  if (epoch >= options.first_epoch()) {
     average->Update();
+  } else if (options.before_first_epoch() == experiments::WeightAverage::COPY) {
+    average->Copy();
   }
 }
 
@@ -146,10 +155,7 @@ absl::Status TrainSteps(const TrainingRun& run, const std::optional<ResumePoint>
   TrainingLoader loader(&run.training_data, LoaderOf(run.experiment, training.batch_size(), run.options.seed));
   const loss::CriterionOptions criterion = CriterionOf(run.experiment, run.training_data.description());
   train::AdamW optimizer(run.model->Parameters(), OptimizerOf(training.optimizer()));
-  std::optional<train::WeightAverage> average;
-  if (training.weight_average().decay() > 0) {
-    average.emplace(run.model->Parameters(), training.weight_average().decay());
-  }
+  std::optional<train::WeightAverage> average = StartAverage(training.weight_average(), *run.model);
   if (resume.has_value()) RETURN_IF_ERROR(RestoreState(*resume, *run.model, &optimizer, &average));
 
   // intervals are in steps where the experiment counts steps, else in epochs

@@ -143,6 +143,34 @@ TEST(RunTrainingTest, KeepsAnAverageBesideTheWeights) {
   }
 }
 
+// What an average is before it starts, and what it goes over.
+TEST(RunTrainingTest, KeepsAnAverageAsTheOfficialProgramDoes) {
+  const auto average = [](const std::string& folder, const std::string& steps, const std::string& settings) {
+    const RunOptions options = OptionsFor(folder);
+    EXPECT_EQ(RunTraining(Small({"training.steps=" + steps, "training.weight_average={ decay: 0.5 " + settings + " }"}),
+                          options),
+              absl::OkStatus());
+    return Content(options, "checkpoints/average.safetensors");
+  };
+  // an average that never starts: of the weights, or of the beginning
+  EXPECT_NE(average("copy_3", "3", "first_epoch: 9"), average("copy_6", "6", "first_epoch: 9"));
+  EXPECT_EQ(average("initial_3", "3", "first_epoch: 9 before_first_epoch: INITIAL_VALUES"),
+            average("initial_6", "6", "first_epoch: 9 before_first_epoch: INITIAL_VALUES"));
+  // the heads have two names
+  EXPECT_NE(average("trained", "6", "entries: TRAINED"), average("state_dict", "6", "entries: STATE_DICT"));
+
+  const Experiment experiment = Small({"training.weight_average={ decay: 0.5 entries: STATE_DICT }"});
+  RunOptions parts = OptionsFor("state_dict_parts");
+  parts.stop_after = 4;
+  ASSERT_EQ(RunTraining(experiment, parts), absl::OkStatus());
+  parts.stop_after = 0;
+  parts.resume = "auto";
+  ASSERT_EQ(RunTraining(experiment, parts), absl::OkStatus());
+  EXPECT_EQ(Content(parts, "checkpoints/average.safetensors"),
+            Content(OptionsFor("state_dict"), "checkpoints/average.safetensors"))
+      << "stopped and resumed";
+}
+
 TEST(RunTrainingTest, AnotherSeedIsAnotherRun) {
   const RunOptions first = OptionsFor("seed_7");
   RunOptions second = OptionsFor("seed_8");

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
@@ -215,7 +216,8 @@ template <typename Scalar>
 absl::Status AddPart(const CriterionOptions& options, const Part& part, const Persons<Scalar>& persons,
                      double num_boxes, Sum* sum, Losses* losses) {
   const PoseView<Scalar> poses(*part.prediction, persons.num_body_points);
-  RETURN_IF_ERROR(CheckLogits(poses, part));
+  const absl::Status finite_logits = CheckLogits(poses, part);
+  if (options.refuse_not_finite) RETURN_IF_ERROR(finite_logits);
   absl::StatusOr<Matching> matching = Match(options.matcher, poses, persons);
   if (!matching.ok()) {
     return absl::Status(matching.status().code(),
@@ -232,12 +234,15 @@ absl::Status AddPart(const CriterionOptions& options, const Part& part, const Pe
   const double class_weight = part.weight * options.class_weight / num_boxes;
   const double keypoints_weight = part.weight * options.keypoints_weight / num_boxes;
   const double oks_weight = part.weight * options.oks_weight / num_boxes;
-  const double focal = loss.Focal(class_weight);
+  double focal = loss.Focal(class_weight);
+  if (!finite_logits.ok()) focal = std::numeric_limits<double>::quiet_NaN();
   const double keypoints = loss.Keypoints(keypoints_weight);
   const double oks = loss.OneMinusOks(oks_weight);
-  RETURN_IF_ERROR(CheckFinite(focal, part, "loss_ce"));
-  RETURN_IF_ERROR(CheckFinite(keypoints, part, "loss_keypoints"));
-  RETURN_IF_ERROR(CheckFinite(oks, part, "loss_oks"));
+  if (options.refuse_not_finite) {
+    RETURN_IF_ERROR(CheckFinite(focal, part, "loss_ce"));
+    RETURN_IF_ERROR(CheckFinite(keypoints, part, "loss_keypoints"));
+    RETURN_IF_ERROR(CheckFinite(oks, part, "loss_oks"));
+  }
 
   sum->total += class_weight * focal + keypoints_weight * keypoints + oks_weight * oks;
   for (const auto& [input, gradient] : {std::pair(part.prediction->logits, logits_gradient),

@@ -43,6 +43,9 @@ struct CriterionOptions {
   double oks_weight = 4;
   double intermediate_weight = 1;  // a further factor on the encoder's losses
   bool auxiliary_losses = true;    // false: the layers before the last are not scored
+  // false: as the official program, a loss that is not finite is handed out where the matching has an answer. Its
+  // gradients mean nothing.
+  bool refuse_not_finite = true;
 };
 
 struct Losses {
@@ -54,8 +57,8 @@ struct Losses {
 
 // `num_boxes`: the number of persons, averaged over the processes that train together; taken as at least 1.
 // Float64 outputs are computed in float64, all others in float32.
-// InvalidArgument for impossible targets. Internal where a loss or a matching cost is not finite: "loss is not finite:
-// ...", with the prediction and the part.
+// InvalidArgument for impossible targets. Internal where a matching cost is NaN, and under `refuse_not_finite` where a
+// loss is not finite: "loss is not finite: ...", with the prediction and the part.
 absl::StatusOr<Losses> ComputeLosses(const CriterionOptions& options, const ModelOutputs& outputs,
                                      const Targets& targets, double num_boxes);
 

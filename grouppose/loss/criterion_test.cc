@@ -51,7 +51,7 @@ std::vector<at::Tensor> Inputs(const ModelOutputs& outputs) {
 }
 
 void RequireGradients(const ModelOutputs& outputs) {
-  for (at::Tensor input : Inputs(outputs)) input.set_requires_grad(true);
+  for (const at::Tensor& input : Inputs(outputs)) input.set_requires_grad(true);
 }
 
 // Two decoder layers and the encoder, 2 images, 5 queries, 3 joints; the second image may be empty.
@@ -274,6 +274,26 @@ TEST(CriterionTest, SaysWhichLossIsNotFinite) {
   EXPECT_THAT(message([&](const ModelOutputs& o) { set(o.intermediate.keypoints, 6 * 2, NAN); },
                       {RandomPersons("hidden nowhere", 5, 3), NoPersons(3)}),
               HasSubstr("loss is not finite: encoder output: matching cost of image 0, query 2, person 0 is nan"));
+}
+
+TEST(CriterionTest, HandsOutALossThatIsNotFiniteWhereItIsToldTo) {
+  CriterionOptions options = OptionsWithSigmas(kThreeSigmas);
+  options.refuse_not_finite = false;
+  const Targets targets = {RandomPersons("a", 2, 3), NoPersons(3)};
+  for (const float poison : {NAN, INFINITY}) {
+    const ModelOutputs outputs = RandomOutputs(at::kFloat);
+    // class 0, which no person has, so the matching has an answer
+    outputs.final.logits.mutable_data_ptr<float>()[0] = poison;
+    const auto losses = ComputeLosses(options, outputs, targets, 2);
+    ASSERT_TRUE(losses.ok()) << losses.status();
+    EXPECT_TRUE(std::isnan(losses->total.item<double>()));
+    for (const auto& [name, value] : losses->values) EXPECT_EQ(std::isnan(value), name == "loss_ce") << name;
+  }
+  // a cost that is no number has no matching here or there
+  const ModelOutputs outputs = RandomOutputs(at::kFloat);
+  outputs.final.keypoints.mutable_data_ptr<float>()[0] = NAN;
+  EXPECT_EQ(ComputeLosses(options, outputs, {RandomPersons("a", 5, 3), NoPersons(3)}, 2).status().code(),
+            absl::StatusCode::kInternal);
 }
 
 TEST(CriterionTest, RefusesImpossibleTargets) {

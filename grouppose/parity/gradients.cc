@@ -1,5 +1,4 @@
 // train_*_grads: losses, matchings and gradients of the whole model.
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 
 #include <algorithm>
@@ -65,8 +64,8 @@ void CompareParameters(const Fixture& fixture, const RecordedTraining& training,
   report->Expect("number of parameters", ours == theirs, absl::StrCat(ours, ", expected ", theirs));
 }
 
-void CheckGradientsOnce(const Fixture& fixture, Report* report) {
-  const RecordedTraining training(fixture);
+void CheckGradientsOnce(const Fixture& fixture, uint64_t changed, Report* report) {
+  const RecordedTraining training(fixture, changed);
   const ModelOutputs outputs = training.Outputs();
   const Tolerance tolerance = Tolerance::Absolute(kOutputTolerance);
   report->Compare("pred_logits", outputs.final.logits, fixture.Get("pred_logits"), tolerance);
@@ -86,19 +85,9 @@ void CheckGradientsOnce(const Fixture& fixture, Report* report) {
 
 }  // namespace
 
-// A gradient jumps where a ReLU's input is 0 and where a sampling point crosses a pixel's border. The recordings are of
-// seeds whose official gradients stay; in ours a value within rounding of such a place falls on one side or the other,
-// as the threads partition the sums before it. So what differs is computed once more on another number of threads, and
-// a gradient counts where either is right: a wrong derivative is wrong in both. All else must be right in both.
 void CheckGradients(const Fixture& fixture, Report* report) {
-  CheckGradientsOnce(fixture, report);
-  if (report->passed()) return;
-  const int threads = at::get_num_threads();
-  Report again;
-  at::set_num_threads(threads == 1 ? 2 : 1);
-  CheckGradientsOnce(fixture, &again);
-  at::set_num_threads(threads);
-  report->TakeNearer(again, [](const std::string& what) { return absl::StrContains(what, "grad"); });
+  CheckNearJumps([&](uint64_t changed, Report* once) { CheckGradientsOnce(fixture, changed, once); },
+                 [](const std::string& what) { return absl::StrContains(what, "grad"); }, report);
 }
 
 }  // namespace grouppose::parity

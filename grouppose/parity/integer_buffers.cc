@@ -1,9 +1,11 @@
 // ema_*: [[updates, entries that changed, largest change], ...] of a Swin's table of indices in an average of its
-// weights. The official program averages integers too and rounds towards zero; here buffers stay out of the average.
+// weights, which in the official program takes integers along and rounds them towards zero.
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "grouppose/backbone/backbone.h"
@@ -15,20 +17,27 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-at::Tensor TableOfIndices(const nn::Module& module) {
-  for (const nn::NamedTensor& named : module.StateDict()) {
-    if (named.tensor.scalar_type() == at::kLong) return named.tensor;
+// That of the official configuration, where the table does not say.
+constexpr double kDecay = 0.9997;
+
+// The integers of a state dict; an average treats each entry alone.
+std::vector<nn::NamedTensor> TablesOfIndices(const nn::Module& module) {
+  std::vector<nn::NamedTensor> tables;
+  for (nn::NamedTensor& named : module.StateDict()) {
+    if (named.tensor.scalar_type() == at::kLong) tables.push_back(std::move(named));
   }
-  throw FixtureError("our Swin has no table of indices");
+  if (tables.empty()) throw FixtureError("our Swin has no table of indices");
+  return tables;
 }
 
 }  // namespace
 
 void CheckIntegerBuffers(const JsonFile& table, Report* report) {
   const std::unique_ptr<Backbone> backbone = MakeBackbone(SwinOptions{});
-  nn::Initialise(*backbone, /*seed=*/1);
-  const at::Tensor indices = TableOfIndices(*backbone), before = indices.clone();
-  train::WeightAverage average(backbone->Parameters(), 0.9997);
+  const std::vector<nn::NamedTensor> tables = TablesOfIndices(*backbone);
+  const at::Tensor indices = tables.front().tensor, before = indices.clone();
+  const double decay = table.Has("decay") ? table.Number("decay") : kDecay;
+  train::WeightAverage average(tables, decay, train::Averaged::kStateDict);
   int64_t updates = 0;
   dom::array rows;
   if (table.At("ema_relative_position_index").get(rows)) throw FixtureError(table.path() + ": no array");

@@ -61,13 +61,12 @@ void Report::Expect(const std::string& what, bool holds, const std::string& faul
   comparisons_.push_back(std::move(comparison));
 }
 
-void Report::TakeNearer(const Report& other, const std::function<bool(const std::string& what)>& applies) {
-  for (size_t i = 0; i < comparisons_.size() && i < other.comparisons_.size(); ++i) {
-    const Comparison& second = other.comparisons_[i];
-    Comparison& first = comparisons_[i];
-    const bool second_nearer = second.fault.empty() && second.share <= first.share;
-    if (applies(first.what) ? second_nearer : first.fault.empty()) first = second;
-  }
+bool Report::SameNumbers(const Report& other) const {
+  return std::equal(comparisons_.begin(), comparisons_.end(), other.comparisons_.begin(), other.comparisons_.end(),
+                    [](const Comparison& a, const Comparison& b) {
+                      return a.what == b.what && a.absolute == b.absolute && a.relative == b.relative &&
+                             a.fault == b.fault;
+                    });
 }
 
 bool Report::passed() const {
@@ -89,7 +88,7 @@ std::string Report::Differences() const {
 }
 
 std::string Report::Verdict() const {
-  if (passed()) return "passed";
+  if (passed()) return note_.empty() ? "passed" : absl::StrCat("passed (", note_, ")");
   std::vector<const Comparison*> faults;
   for (const Comparison& comparison : comparisons_) {
     if (!comparison.fault.empty()) faults.push_back(&comparison);

@@ -4,7 +4,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,8 +31,11 @@ class Report {
   void Expect(const std::string& what, bool holds, const std::string& fault);
   void Fail(const std::string& what, const std::string& fault) { Expect(what, false, fault); }
 
-  // Of two reports of the same comparisons: where `applies` to what was compared the nearer one, else one that failed.
-  void TakeNearer(const Report& other, const std::function<bool(const std::string& what)>& applies);
+  // Stands behind "passed": how the comparisons came about, where that is not the usual way.
+  void Note(const std::string& note) { note_ = note; }
+
+  // Whether both compared the same things and found the same differences.
+  bool SameNumbers(const Report& other) const;
 
   const std::vector<Comparison>& comparisons() const { return comparisons_; }
   bool passed() const;
@@ -41,11 +43,12 @@ class Report {
   // "abs 1.2e-06 rel 3.0e-07  tolerance 5e-05 (pred_logits)": the largest differences of all comparisons, and the
   // tolerance of the one that came nearest to its own.
   std::string Differences() const;
-  // "passed", or "FAILED: " and the first fault, and how many there are. One line.
+  // "passed" or "passed (NOTE)", or "FAILED: " and the first fault, and how many there are. One line.
   std::string Verdict() const;
 
  private:
   std::vector<Comparison> comparisons_;
+  std::string note_;
 };
 
 }  // namespace grouppose::parity

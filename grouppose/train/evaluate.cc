@@ -50,34 +50,62 @@ void AppendDetections(const ImagePoses& poses, int64_t image_id, std::vector<eva
   }
 }
 
-}  // namespace
+struct Predictions {
+  std::vector<eval::Detection> detections;
+  size_t last_batch = 0;  // its first detection
+};
 
-absl::StatusOr<std::vector<eval::Detection>> Predict(const EvaluateOptions& options, const Dataset& dataset,
-                                                     GroupPose* model) {
+absl::StatusOr<Predictions> PredictAll(const EvaluateOptions& options, const Dataset& dataset, GroupPose* model) {
   const at::NoGradGuard no_grad;
   const bool was_training = model->training();
   model->SetTraining(false);
-  std::vector<eval::Detection> detections;
+  Predictions predictions;
   EvaluationLoader loader(&dataset, options.loader);
   int64_t images = 0;
   for (int64_t index = 0; index < loader.batches(); ++index) {
     ASSIGN_OR_RETURN(const Batch batch, loader.Get(index));
     const ModelOutputs outputs = model->Forward(batch.images, batch.padding_mask);
     const std::vector<ImagePoses> poses = PostProcess(JudgedPrediction(outputs), SizesOf(batch), options.num_select);
-    for (size_t i = 0; i < poses.size(); ++i) AppendDetections(poses[i], batch.image_ids[i], &detections);
+    predictions.last_batch = predictions.detections.size();
+    for (size_t i = 0; i < poses.size(); ++i) AppendDetections(poses[i], batch.image_ids[i], &predictions.detections);
     images += static_cast<int64_t>(poses.size());
     if (options.on_progress) options.on_progress(images);
   }
   model->SetTraining(was_training);
-  return detections;
+  return predictions;
+}
+
+absl::Status TakeDifficultyOfLastBatch(const Dataset& dataset, const Predictions& predictions,
+                                       const eval::EvaluatorOptions& evaluator, eval::Metrics* metrics) {
+  const std::vector<eval::Detection> last(predictions.detections.begin() + predictions.last_batch,
+                                          predictions.detections.end());
+  ASSIGN_OR_RETURN(const eval::Metrics of_last, eval::Evaluate(dataset.ground_truth(), last, evaluator));
+  for (size_t i = 0; i < metrics->names.size(); ++i) {
+    if (metrics->names[i] == "AP_easy" || metrics->names[i] == "AP_medium" || metrics->names[i] == "AP_hard") {
+      metrics->stats[i] = of_last.stats[i];
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<eval::Detection>> Predict(const EvaluateOptions& options, const Dataset& dataset,
+                                                     GroupPose* model) {
+  ASSIGN_OR_RETURN(Predictions predictions, PredictAll(options, dataset, model));
+  return std::move(predictions.detections);
 }
 
 absl::StatusOr<Evaluation> EvaluateModel(const EvaluateOptions& options, const Dataset& dataset, GroupPose* model) {
   Evaluation evaluation;
-  ASSIGN_OR_RETURN(evaluation.detections, Predict(options, dataset, model));
+  ASSIGN_OR_RETURN(Predictions predictions, PredictAll(options, dataset, model));
   eval::EvaluatorOptions evaluator;
   evaluator.dataset = dataset.description();
-  ASSIGN_OR_RETURN(evaluation.metrics, eval::Evaluate(dataset.ground_truth(), evaluation.detections, evaluator));
+  ASSIGN_OR_RETURN(evaluation.metrics, eval::Evaluate(dataset.ground_truth(), predictions.detections, evaluator));
+  if (options.difficulty_of_last_batch && evaluator.dataset.summary_rule == eval::SummaryRule::kByCrowdIndex) {
+    RETURN_IF_ERROR(TakeDifficultyOfLastBatch(dataset, predictions, evaluator, &evaluation.metrics));
+  }
+  evaluation.detections = std::move(predictions.detections);
   return evaluation;
 }
 

@@ -18,6 +18,9 @@ namespace grouppose::train {
 struct EvaluateOptions {
   LoaderOptions loader;
   int64_t num_select = 50;  // poses an image
+  // EvaluateModel, where AP is given for easy, medium and hard images: only poses of the last batch count in these
+  // three, against the persons of all images, as in the official program (its evaluator has no others left by then).
+  bool difficulty_of_last_batch = false;
   // After every batch, with images done.
   std::function<void(int64_t)> on_progress;
 };

@@ -11,12 +11,12 @@
 
 namespace grouppose::train {
 
-WeightAverage::WeightAverage(const std::vector<nn::NamedTensor>& parameters, double decay, SharedWeights shared)
-    : decay_(decay) {
+WeightAverage::WeightAverage(const std::vector<nn::NamedTensor>& tensors, double decay, Averaged averaged)
+    : decay_(decay), averaged_(averaged) {
   GROUPPOSE_CHECK(decay >= 0 && decay < 1, "decay is ", decay);
   std::unordered_map<const void*, size_t> index;
-  for (const nn::NamedTensor& named : parameters) {
-    if (!named.tensor.requires_grad()) continue;
+  for (const nn::NamedTensor& named : tensors) {
+    if (averaged == Averaged::kTrained && !named.tensor.requires_grad()) continue;
     const auto [found, is_new] = index.emplace(named.tensor.unsafeGetTensorImpl(), entries_.size());
     if (is_new) {
       const at::Tensor weight = named.tensor.detach();
@@ -25,14 +25,21 @@ WeightAverage::WeightAverage(const std::vector<nn::NamedTensor>& parameters, dou
     }
     Entry& entry = entries_[found->second];
     entry.names.push_back(named.name);
-    if (shared == SharedWeights::kOncePerName) ++entry.updates;
+    if (averaged == Averaged::kStateDict) ++entry.updates;
   }
 }
 
 void WeightAverage::Update() {
   const at::NoGradGuard no_grad;
   for (Entry& entry : entries_) {
-    for (int i = 0; i < entry.updates; ++i) entry.average.mul_(decay_).add_(entry.weight, 1 - decay_);
+    for (int i = 0; i < entry.updates; ++i) {
+      if (averaged_ == Averaged::kTrained) {
+        entry.average.mul_(decay_).add_(entry.weight, 1 - decay_);
+      } else {
+        // in float32, then back to the entry's own type
+        entry.average.copy_(entry.average * decay_ + entry.weight * (1 - decay_));
+      }
+    }
   }
 }
 

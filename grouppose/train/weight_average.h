@@ -23,18 +23,19 @@
 
 namespace grouppose::train {
 
-// How often an update takes a parameter that has several names.
-enum class SharedWeights {
-  kOnce,
-  kOncePerName,  // as the official program, whose average goes over the state dict: its shared heads follow faster
+// What an average goes over.
+enum class Averaged {
+  kTrained,    // each parameter that is trained, once a step however many names it has
+  kStateDict,  // as the official program: every entry of the state dict. What has two names follows twice a step, and
+               // buffers take part, where integers are rounded towards zero
 };
 
 class WeightAverage {
  public:
-  // Starts as a copy of the parameters that are trained; the others are no different in the average. A parameter that
-  // is listed under several names is kept once, under all of them.
-  WeightAverage(const std::vector<nn::NamedTensor>& parameters, double decay,
-                SharedWeights shared = SharedWeights::kOnce);
+  // Starts as a copy. kTrained takes of `tensors` the parameters that are trained (the others are no different in the
+  // average), kStateDict takes them all: give it Module::StateDict(). A tensor that is listed under several names is
+  // kept once, under all of them.
+  WeightAverage(const std::vector<nn::NamedTensor>& tensors, double decay, Averaged averaged = Averaged::kTrained);
 
   // average = decay * average + (1 - decay) * weights.
   void Update();
@@ -56,6 +57,7 @@ class WeightAverage {
   };
 
   double decay_;
+  Averaged averaged_;
   std::vector<Entry> entries_;
 };
 

@@ -42,6 +42,42 @@ TEST(WeightAverageTest, FollowsTheFormula) {
   EXPECT_EQ(First(average.State().at("a")), 7);
 }
 
+// A head under two names, a frozen weight and a table of indices.
+struct StateDict {
+  nn::NamedTensor head = Parameter("decoder.head", 1), same_head = head, frozen = Parameter("frozen", 5, false);
+  nn::NamedTensor table{"table", at::full({2}, 7, at::kLong)};
+  StateDict() { same_head.name = "head"; }
+  std::vector<nn::NamedTensor> entries() const { return {head, same_head, frozen, table}; }
+};
+
+TEST(WeightAverageTest, TakesWhatIsTrainedOnceHoweverManyNamesItHas) {
+  const StateDict model;
+  WeightAverage average(model.entries(), 0.75);
+  Set(model.head, 3);
+  average.Update();
+  ASSERT_EQ(average.State().size(), 2u);
+  EXPECT_EQ(First(average.State().at("head")), 0.75 * 1 + 0.25 * 3);
+  EXPECT_EQ(First(average.State().at("decoder.head")), 0.75 * 1 + 0.25 * 3);
+}
+
+TEST(WeightAverageTest, TakesTheStateDictAsTheOfficialProgramDoes) {
+  const StateDict model;
+  WeightAverage average(model.entries(), 0.75, Averaged::kStateDict);
+  Set(model.head, 3);
+  at::Tensor(model.table.tensor).fill_(12);
+  average.Update();
+  const std::map<std::string, at::Tensor> state = average.State();
+  ASSERT_EQ(state.size(), 4u);
+  EXPECT_EQ(First(state.at("head")), 0.75 * 1.5 + 0.25 * 3) << "twice, for it has two names";
+  EXPECT_EQ(First(state.at("frozen")), 5);
+  EXPECT_EQ(state.at("table").scalar_type(), at::kLong);
+  EXPECT_EQ(state.at("table")[0].item<int64_t>(), 8) << "8.25 towards zero";
+  average.Exchange();
+  EXPECT_EQ(model.table.tensor[0].item<int64_t>(), 8);
+  average.Exchange();
+  EXPECT_EQ(model.table.tensor[0].item<int64_t>(), 12);
+}
+
 TEST(WeightAverageTest, ExchangesAndGivesBack) {
   const std::vector<nn::NamedTensor> model = {Parameter("a", 1), Parameter("b", 2)};
   WeightAverage average(model, 0.5);
