@@ -18,7 +18,6 @@
 namespace grouppose {
 namespace {
 
-using experiments::Experiment;
 using experiments::Metrics;
 
 constexpr char kPretraining[] = "pretraining";

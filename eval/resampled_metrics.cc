@@ -156,7 +156,8 @@ std::vector<std::vector<double>> ResampledMetrics::Bootstrap(int resamples, uint
     for (int first = next.fetch_add(kLanes); first < resamples; first = next.fetch_add(kLanes)) {
       const int lanes = std::min(kLanes, resamples - first);
       for (int lane = 0; lane < lanes; ++lane) {
-        const std::vector<int> drawn = base::BootstrapCounts(num_images_, seed, static_cast<uint64_t>(first + lane));
+        const std::vector<int> drawn =
+            base::BootstrapCounts(num_images_, seed, static_cast<uint64_t>(first) + static_cast<uint64_t>(lane));
         for (int i = 0; i < num_images_; ++i) counts[static_cast<size_t>(i) * kLanes + lane] = drawn[i];
       }
       CountLanes(counts, lanes, stats.data() + first);
