@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 
 #include "base/random.h"
@@ -33,8 +32,8 @@ void ExpectExact(const std::string& text) {
     const Scanned scanned = Scan(text, behind);
     EXPECT_EQ(scanned.length, text.size()) << text;
     const double expected = std::strtod(text.c_str(), nullptr);
-    EXPECT_EQ(std::memcmp(&scanned.value, &expected, sizeof(expected)), 0)
-        << text << ": " << scanned.value << ", expected " << expected;
+    EXPECT_EQ(scanned.value, expected) << text;
+    EXPECT_EQ(std::signbit(scanned.value), std::signbit(expected)) << text;
   }
 }
 
@@ -62,9 +61,8 @@ TEST(ScanNumber, EveryShape) {
                            "123456789.1234567",
                            "1.7976931348623157e308",
                            "5e-324",
-                           "0.30000000000000004",
-                           "1e-400x"}) {
-    if (std::strchr(text, 'x') == nullptr) ExpectExact(text);
+                           "0.30000000000000004"}) {
+    ExpectExact(text);
   }
 }
 

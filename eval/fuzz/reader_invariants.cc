@@ -1,8 +1,6 @@
 #include "eval/fuzz/reader_invariants.h"
 
-#include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -19,7 +17,9 @@ namespace {
 constexpr int kKeypoints = 2;
 constexpr char kSource[] = "fuzz.json";
 
-bool Same(double a, double b) { return std::memcmp(&a, &b, sizeof(a)) == 0 || (std::isnan(a) && std::isnan(b)); }
+bool Same(double a, double b) {
+  return (a == b && std::signbit(a) == std::signbit(b)) || (std::isnan(a) && std::isnan(b));
+}
 
 // "fuzz.json: byte N: ..." with N in the text or just behind it.
 void CheckError(const absl::Status& status, const std::string& json) {
