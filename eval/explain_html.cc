@@ -56,17 +56,17 @@ void WriteApBar(const Explanation& explanation, HtmlWriter* html) {
 
 void WriteErrorTable(const Explanation& explanation, HtmlWriter* html) {
   BeginTable(html, "Errors",
-             {{"error"}, {"what it is"}, {"how often"}, {"AP alone", true}, {"AP in turn", true}, {"AP after", true}});
+             {{"error"}, {"AP alone", true}, {"AP in turn", true}, {"AP after", true}, {"what it is"}, {"how often"}});
   for (const ErrorCost& cost : explanation.costs.costs) {
     html->Begin("tr").Begin("th", {{"scope", "row"}});
     html->Element("span", {{"class", absl::StrCat("swatch kind-", ErrorKindName(cost.kind))}, {"aria-hidden", "true"}},
                   "");
     html->Text(ErrorKindName(cost.kind)).End();
-    html->Element("td", {}, ErrorMeaning(cost.kind));
-    html->Element("td", {}, ErrorSize(explanation.diagnosis, cost.kind));
     NumberCell(html, absl::StrFormat("%+.4f", cost.gain_alone));
     NumberCell(html, absl::StrFormat("%+.4f", cost.gain_in_turn));
     NumberCell(html, Number(cost.in_turn.ap));
+    html->Element("td", {{"class", "words"}}, ErrorMeaning(cost.kind));
+    html->Element("td", {{"class", "words"}}, ErrorSize(explanation.diagnosis, cost.kind));
     html->End().NewLine();
   }
   EndTable(html);

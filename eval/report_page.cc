@@ -47,6 +47,7 @@ thead th { font-weight: 600; color: var(--muted); font-size: .8rem; vertical-ali
 tbody th { font-weight: 600; position: sticky; left: 0; background: var(--card); }
 thead th:first-child { position: sticky; left: 0; background: var(--card); }
 .number { text-align: right; }
+.words { white-space: normal; min-width: 13rem; }
 .verdict { display: inline-block; padding: .05rem .55rem; border-radius: 1rem; background: var(--plain-back);
   font-size: .8rem; }
 .verdict-better { color: var(--good); background: var(--good-back); font-weight: 600; }
