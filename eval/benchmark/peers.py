@@ -134,6 +134,10 @@ class Program:
         if evaluation is not None:
             self.evaluation.append(evaluation)
 
+    def is_slow(self):
+        """Whether a few runs have to do."""
+        return bool(self.seconds) and self.seconds[0] > 5
+
     def measure_resources(self):
         """What one run takes, of the only child of a process of its own: the most memory, and CPU time of all threads,
         which a busy machine distorts less than time."""
@@ -142,7 +146,7 @@ class Program:
                  "usage = resource.getrusage(resource.RUSAGE_CHILDREN); "
                  "print(json.dumps([usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime]))")
         runs = []
-        for _ in range(3):
+        for _ in range(1 if self.is_slow() else 3):
             command = [sys.executable, "-c", watch, *self.command]
             runs.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
         self.peak = max(memory for memory, _ in runs)
@@ -205,8 +209,7 @@ def main():
     loads = [os.getloadavg()[0]]
     for round_number in range(arguments.runs):
         for program in programs:
-            slow = program.seconds and program.seconds[0] > 5
-            if round_number < arguments.slow_runs or not slow:
+            if round_number < arguments.slow_runs or not program.is_slow():
                 program.measure()
     loads.append(os.getloadavg()[0])
     for program in programs:
