@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "ablations/cost/reading.h"
-#include "ablations/report_tables.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/report_page.h"
 
 namespace grouppose {
 namespace {
@@ -55,17 +55,17 @@ void WriteSchemeRow(const Cost& cost, const Cost::Scheme& scheme, const Cost::Pa
                     HtmlWriter* html) {
   const Cost::Quartiles &forward = SecondsOf(cost, part.forward()), &backward = SecondsOf(cost, part.backward());
   html->Begin("tr").Element("th", {{"scope", "row"}}, scheme.name());
-  NumberCell(html, Milliseconds(forward.median()));
-  NumberCell(html, QuartileText(forward));
-  NumberCell(html, Milliseconds(backward.median()));
-  NumberCell(html, QuartileText(backward));
-  NumberCell(html, full.value_or(0) > 0 ? absl::StrFormat("× %.2f", BothMedians(cost, part) / *full) : "");
-  NumberCell(html, Mebibytes(part.inference_peak_bytes()));
-  NumberCell(html, Mebibytes(part.forward().peak_bytes()));
-  NumberCell(html, Mebibytes(part.backward().peak_bytes()));
-  NumberCell(html, absl::StrFormat("%.3f", static_cast<double>(part.flops()) / 1e9));
-  NumberCell(html, Thousands(part.attention_pairs()));
-  NumberCell(html, Thousands(part.parameters()));
+  base::NumberCell(html, Milliseconds(forward.median()));
+  base::NumberCell(html, QuartileText(forward));
+  base::NumberCell(html, Milliseconds(backward.median()));
+  base::NumberCell(html, QuartileText(backward));
+  base::NumberCell(html, full.value_or(0) > 0 ? absl::StrFormat("× %.2f", BothMedians(cost, part) / *full) : "");
+  base::NumberCell(html, Mebibytes(part.inference_peak_bytes()));
+  base::NumberCell(html, Mebibytes(part.forward().peak_bytes()));
+  base::NumberCell(html, Mebibytes(part.backward().peak_bytes()));
+  base::NumberCell(html, absl::StrFormat("%.3f", static_cast<double>(part.flops()) / 1e9));
+  base::NumberCell(html, base::Thousands(part.attention_pairs()));
+  base::NumberCell(html, base::Thousands(part.parameters()));
   html->End().NewLine();
 }
 
@@ -95,22 +95,22 @@ void WriteCostTables(const Cost& cost, HtmlWriter* html) {
   html->Element("p", {}, CostConditions(cost));
   for (const PartName& part : kParts) {
     html->Element("h3", {}, absl::StrCat(part.title, ", ", part.rounds(cost.conditions()), " rounds"));
-    BeginTable(html, part.title,
-               {{"scheme"},
-                {"forward, ms", true},
-                {"quartiles", true},
-                {"backward, ms", true},
-                {"quartiles", true},
-                {"to FULL", true},
-                {"inference, MiB", true},
-                {"forward, MiB", true},
-                {"backward, MiB", true},
-                {"GFLOP", true},
-                {"pairs", true},
-                {"parameters", true}});
+    base::BeginTable(html, part.title,
+                     {{"scheme"},
+                      {"forward, ms", true},
+                      {"quartiles", true},
+                      {"backward, ms", true},
+                      {"quartiles", true},
+                      {"to FULL", true},
+                      {"inference, MiB", true},
+                      {"forward, MiB", true},
+                      {"backward, MiB", true},
+                      {"GFLOP", true},
+                      {"pairs", true},
+                      {"parameters", true}});
     const std::optional<double> full = MediansOfFull(cost, part);
     for (const Cost::Scheme& scheme : cost.schemes()) WriteSchemeRow(cost, scheme, part.of(scheme), full, html);
-    EndTable(html);
+    base::EndTable(html);
   }
   html->Element(
       "p", {{"class", "small"}},

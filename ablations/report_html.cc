@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "base/html.h"
 #include "base/plots.h"
+#include "base/report_page.h"
 
 namespace grouppose {
 namespace {
@@ -22,58 +23,14 @@ constexpr size_t kManyVariants = 8;
 
 // Persons: the colours of Okabe and Ito (2008), bright ones, for they lie on photos with a dark casing.
 constexpr char kStyle[] = R"css(
-:root {
-  color-scheme: light dark;
-  --page: #f6f7f9; --card: #ffffff; --text: #1c2128; --muted: #5b6470; --line: #dde1e6; --link: #0b62a8;
-  --good: #00654a; --good-back: #d9f2e8; --bad: #9c3a00; --bad-back: #fde6d8; --plain-back: #eceff2;
-  --warn-line: #d79b00;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --page: #101317; --card: #181c22; --text: #e4e8ed; --muted: #9aa4b0; --line: #2c333c; --link: #74b9f5;
-    --good: #6ee0b8; --good-back: #10382c; --bad: #ffb38a; --bad-back: #43210f; --plain-back: #262c34;
-    --warn-line: #b98a1c;
-  }
-}
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--text); font: 16px/1.55 system-ui, -apple-system, "Segoe UI",
-  Roboto, "Liberation Sans", "DejaVu Sans", sans-serif; -webkit-text-size-adjust: 100%; }
-main { max-width: 82rem; margin: 0 auto; padding: 1.25rem clamp(.75rem, 3vw, 2rem) 3rem; }
-header { padding: .5rem 0 .75rem; }
-h1 { font-size: clamp(1.6rem, 4vw, 2.2rem); line-height: 1.2; margin: 0 0 .35rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.2rem; margin: 0 0 .7rem; }
-h3 { font-size: 1rem; margin: 1.2rem 0 .5rem; }
-p { margin: .5rem 0; max-width: 75ch; overflow-wrap: anywhere; }
-.lead { color: var(--muted); margin: 0; }
-.small, .lead, figcaption span { font-size: .9rem; }
-.small { color: var(--muted); }
-section { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; margin: 1rem 0;
-  padding: clamp(.9rem, 2.5vw, 1.5rem); }
-nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; margin-top: .6rem; }
-a { color: var(--link); }
-.scroll { overflow-x: auto; margin: .6rem 0; border: 1px solid var(--line); border-radius: .5rem; }
-table { border-collapse: collapse; width: 100%; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .42rem .5rem; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
-tbody tr:last-child > * { border-bottom: 0; }
-thead th { font-weight: 600; color: var(--muted); font-size: .8rem; vertical-align: bottom; line-height: 1.25; white-space: normal; }
-tbody th { font-weight: 600; position: sticky; left: 0; background: var(--card); }
-thead th:first-child { position: sticky; left: 0; background: var(--card); }
-.number { text-align: right; }
+main { max-width: 82rem; }
+table { border-collapse: collapse; }
+th, td { padding: .42rem .5rem; }
+thead th { white-space: normal; }
 .seeds span { margin-right: .25rem; }
-.swatch { display: inline-block; width: .7rem; height: .7rem; border-radius: .2rem; margin-right: .5rem;
-  background: currentColor; }
-.verdict { display: inline-block; padding: .05rem .55rem; border-radius: 1rem; background: var(--plain-back);
-  font-size: .8rem; }
-.verdict-better { color: var(--good); background: var(--good-back); font-weight: 600; }
-.verdict-worse { color: var(--bad); background: var(--bad-back); font-weight: 600; }
-.notes { margin: .4rem 0; padding-left: 1.1rem; max-width: 80ch; }
-.notes li { margin: .35rem 0; overflow-wrap: anywhere; }
+.swatch { background: currentColor; }
 .callout { border-left: 4px solid var(--warn-line); padding: .1rem 0 .1rem 1rem; margin: .9rem 0; }
-.figures { display: grid; gap: 1.6rem 2.5rem; grid-template-columns: minmax(0, 1fr); }
-@media (min-width: 60rem) {
-  .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .wide { grid-column: 1 / -1; }
-}
+@media (min-width: 60rem) { .wide { grid-column: 1 / -1; } }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", "DejaVu Sans Mono", monospace;
   font-size: .85em; }
 pre { overflow-x: auto; padding: .75rem; background: var(--page); border-radius: .5rem; margin: .5rem 0; }
@@ -102,18 +59,7 @@ dt { font-weight: 600; } dd { margin: 0 0 .5rem; max-width: 75ch; }
 .person-0 { color: #56b4e9; } .person-1 { color: #f0a000; } .person-2 { color: #2fd6a3; }
 .person-3 { color: #f0e442; } .person-4 { color: #e69ac6; } .person-5 { color: #ff7a2f; }
 .person-none { color: #fff; } .person-none .limb { stroke-dasharray: 3 4; } .person-none .casing { stroke-opacity: .25; }
-@media print { section { break-inside: avoid; } body { background: none; } }
 )css";
-
-void WriteNotes(const std::vector<std::string>& notes, HtmlWriter* html) {
-  html->Begin("ul", {{"class", "notes"}}).NewLine();
-  for (const std::string& note : notes) html->Element("li", {}, note).NewLine();
-  html->End().NewLine();
-}
-
-void BeginSection(HtmlWriter* html, const char* id, const std::string& title) {
-  html->Begin("section", {{"id", id}}).Element("h2", {}, title).NewLine();
-}
 
 struct Anchor {
   const char* id;
@@ -131,7 +77,7 @@ void WriteHeader(const Study& study, const std::vector<Anchor>& anchors, HtmlWri
 }
 
 void WriteResults(const Study& study, const Comparisons& comparisons, HtmlWriter* html) {
-  BeginSection(html, "results", "Results");
+  base::BeginSection(html, "results", "Results");
   WriteResultTable(study, comparisons, html);
   if (!study.pretraining.cells.empty()) {
     html->Element("p", {{"class", "small"}},
@@ -169,7 +115,7 @@ std::vector<const Comparison*> ToBaseline(const Comparisons& comparisons) {
 }
 
 void WriteDifferences(const Study& study, const Comparisons& comparisons, HtmlWriter* html) {
-  BeginSection(html, "differences", absl::StrCat("Differences to ", study.baseline_name));
+  base::BeginSection(html, "differences", absl::StrCat("Differences to ", study.baseline_name));
   const std::vector<const Comparison*> all = ToBaseline(comparisons);
   const std::string title = absl::StrCat("AP less that of ", study.baseline_name, " at equal seeds");
   const bool many = all.size() > kManyVariants;
@@ -195,7 +141,7 @@ void WriteDifferences(const Study& study, const Comparisons& comparisons, HtmlWr
   const std::vector<std::string> budget = BudgetNotes(study, comparisons);
   if (!budget.empty()) {
     html->Begin("div", {{"class", "callout"}}).Element("b", {}, "What the budget does not allow to conclude");
-    WriteNotes(budget, html);
+    base::WriteNotes(html, budget);
     html->End();
   }
   html->End().End().End().NewLine();
@@ -219,22 +165,22 @@ void WriteControlPlots(const Study& study, const Comparisons& comparisons, HtmlW
 }
 
 void WriteEffects(const Study& study, const Comparisons& comparisons, HtmlWriter* html) {
-  BeginSection(html, "effects", "What a difference may be an effect of");
-  WriteNotes(EffectNotes(study, comparisons), html);
+  base::BeginSection(html, "effects", "What a difference may be an effect of");
+  base::WriteNotes(html, EffectNotes(study, comparisons));
   WriteControlPlots(study, comparisons, html);
   html->Element("h3", {}, "Images");
-  WriteNotes(ImageNotes(study), html);
+  base::WriteNotes(html, ImageNotes(study));
   html->End().NewLine();
 }
 
 void WriteTraining(const Study& study, HtmlWriter* html) {
-  BeginSection(html, "training", "Training");
+  base::BeginSection(html, "training", "Training");
   WriteTrainingPlots(study, html);
   html->End().NewLine();
 }
 
 void WriteExampleSection(const Examples& examples, HtmlWriter* html) {
-  BeginSection(html, "examples", "Example predictions");
+  base::BeginSection(html, "examples", "Example predictions");
   html->Element("p", {},
                 absl::StrCat("The first ", examples.images.size(),
                              " test images by id that show a person: not chosen for what they show. Of every variant, "
@@ -249,19 +195,19 @@ void WriteExampleSection(const Examples& examples, HtmlWriter* html) {
 }
 
 void WriteCost(const experiments::Cost& cost, HtmlWriter* html) {
-  BeginSection(html, "cost", "What a scheme costs");
+  base::BeginSection(html, "cost", "What a scheme costs");
   WriteCostTables(cost, html);
   html->End().NewLine();
 }
 
 void WriteExperiments(const Study& study, HtmlWriter* html) {
-  BeginSection(html, "experiments", "Experiments");
+  base::BeginSection(html, "experiments", "Experiments");
   WriteFieldTables(study, html);
   html->End().NewLine();
 }
 
 void WriteProvenance(const Study& study, HtmlWriter* html) {
-  BeginSection(html, "provenance", "Provenance");
+  base::BeginSection(html, "provenance", "Provenance");
   if (!study.label.empty()) {
     html->Element("p", {}, "reproduce:");
     html->Element("code", {{"class", "command"}, {"tabindex", "0"}}, absl::StrCat("./bazelw run ", study.label));
@@ -302,7 +248,7 @@ std::string ReportHtml(const Study& study, const Comparisons& comparisons, const
   WriteProvenance(study, &html);
   html.End().NewLine();
   html.Finish();
-  return base::HtmlDocument(study.name, absl::StrCat(kStyle, base::kPlotStyle), body);
+  return base::ReportPage(study.name, kStyle, body);
 }
 
 }  // namespace grouppose

@@ -6,6 +6,7 @@
 #include "ablations/report_figures.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/report_page.h"
 
 namespace grouppose {
 namespace {
@@ -45,7 +46,7 @@ void WriteResultRow(const Study& study, const Comparisons& comparisons, const Ro
   }
   html->End();
   html->Begin("td", {{"class", "number"}}).Element("b", {}, absl::StrFormat("%.3f", base::Mean(aps))).End();
-  NumberCell(html, aps.size() > 1 ? absl::StrFormat("%.3f", base::SampleStandardDeviation(aps)) : "–");
+  base::NumberCell(html, aps.size() > 1 ? absl::StrFormat("%.3f", base::SampleStandardDeviation(aps)) : "–");
   const bool any = comparison != nullptr && comparison->paired.pairs() > 0;
   html->Begin("td", {{"class", "difference"}});
   if (any) html->Text(absl::StrFormat("%+.3f", comparison->paired.mean));
@@ -54,12 +55,12 @@ void WriteResultRow(const Study& study, const Comparisons& comparisons, const Ro
   if (any && comparison->seeds.size() != row.cells.size())
     html->Text(absl::StrCat(" (", comparison->seeds.size(), ")"));
   html->End();
-  NumberCell(html, any ? PValueText(comparison->holm_p_value) : "");
+  base::NumberCell(html, any ? PValueText(comparison->holm_p_value) : "");
   VerdictCell(comparison, html);
-  NumberCell(html, Thousands(metrics.trainable_parameters()));
-  NumberCell(html, Thousands(metrics.attention_parameters()));
-  NumberCell(html, Thousands(metrics.attention_pairs()));
-  NumberCell(html, absl::StrFormat("%.0f", row.CpuSeconds()));
+  base::NumberCell(html, base::Thousands(metrics.trainable_parameters()));
+  base::NumberCell(html, base::Thousands(metrics.attention_parameters()));
+  base::NumberCell(html, base::Thousands(metrics.attention_pairs()));
+  base::NumberCell(html, absl::StrFormat("%.0f", row.CpuSeconds()));
   html->End().NewLine();
 }
 
@@ -75,7 +76,7 @@ void HashCell(HtmlWriter* html, const std::string& hash) {
 void WriteProvenanceRow(const Cell& cell, HtmlWriter* html) {
   const experiments::Provenance& provenance = cell.provenance;
   html->Begin("tr").Element("th", {{"scope", "row"}}, cell.variant);
-  NumberCell(html, absl::StrCat(cell.seed));
+  base::NumberCell(html, absl::StrCat(cell.seed));
   HashCell(html, provenance.experiment_sha256());
   HashCell(html, provenance.program_sha256());
   HashCell(html, provenance.torch_sha256());
@@ -87,47 +88,27 @@ void WriteProvenanceRow(const Cell& cell, HtmlWriter* html) {
 
 }  // namespace
 
-std::string Thousands(int64_t number) {
-  std::string text = absl::StrCat(number);
-  const size_t first = text[0] == '-' ? 1 : 0;
-  for (size_t i = text.size(); i > first + 3; i -= 3) text.insert(i - 3, ",");
-  return text;
-}
-
-void BeginTable(HtmlWriter* html, const std::string& label, const std::vector<Head>& heads) {
-  html->Begin("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", label}});
-  html->Begin("table").Begin("thead").Begin("tr");
-  for (const Head& head : heads) {
-    html->Element("th", {{"scope", "col"}, {"class", head.number ? "number" : ""}}, head.text);
-  }
-  html->End().End().NewLine().Begin("tbody").NewLine();
-}
-
-void EndTable(HtmlWriter* html) { html->End().End().End().NewLine(); }
-
-void NumberCell(HtmlWriter* html, const std::string& text) { html->Element("td", {{"class", "number"}}, text); }
-
 void WriteResultTable(const Study& study, const Comparisons& comparisons, HtmlWriter* html) {
-  BeginTable(html, "Results",
-             {{"variant"},
-              {"AP by seed"},
-              {"mean", true},
-              {"spread", true},
-              {absl::StrCat("to ", study.baseline_name, ", 95 % interval")},
-              {"p (Holm)", true},
-              {"verdict"},
-              {"parameters", true},
-              {"in attention", true},
-              {"pairs", true},
-              {"CPU s", true}});
+  base::BeginTable(html, "Results",
+                   {{"variant"},
+                    {"AP by seed"},
+                    {"mean", true},
+                    {"spread", true},
+                    {absl::StrCat("to ", study.baseline_name, ", 95 % interval")},
+                    {"p (Holm)", true},
+                    {"verdict"},
+                    {"parameters", true},
+                    {"in attention", true},
+                    {"pairs", true},
+                    {"CPU s", true}});
   for (const Row& row : study.rows) WriteResultRow(study, comparisons, row, html);
-  EndTable(html);
+  base::EndTable(html);
 }
 
 void WriteAllMetricsTable(const Study& study, HtmlWriter* html) {
-  std::vector<Head> heads = {{"variant"}};
+  std::vector<base::TableHead> heads = {{"variant"}};
   for (const Metrics::Value& value : study.baseline().first().result().values()) heads.push_back({value.name(), true});
-  BeginTable(html, "All metrics", heads);
+  base::BeginTable(html, "All metrics", heads);
   for (const Row& row : study.rows) {
     html->Begin("tr");
     VariantCell(study, row, html);
@@ -139,11 +120,11 @@ void WriteAllMetricsTable(const Study& study, HtmlWriter* html) {
           if (value.name() == heads[i].text && value.value() >= 0) values.push_back(value.value());
         }
       }
-      NumberCell(html, values.empty() ? "–" : absl::StrFormat("%.3f", base::Mean(values)));
+      base::NumberCell(html, values.empty() ? "–" : absl::StrFormat("%.3f", base::Mean(values)));
     }
     html->End().NewLine();
   }
-  EndTable(html);
+  base::EndTable(html);
 }
 
 void WriteFieldTables(const Study& study, HtmlWriter* html) {
@@ -151,9 +132,9 @@ void WriteFieldTables(const Study& study, HtmlWriter* html) {
   if (table.paths.empty()) {
     html->Element("p", {}, "All variants are the same experiment.");
   } else {
-    std::vector<Head> heads = {{"variant"}};
+    std::vector<base::TableHead> heads = {{"variant"}};
     for (const std::string& path : table.paths) heads.push_back({path});
-    BeginTable(html, "Fields that differ", heads);
+    base::BeginTable(html, "Fields that differ", heads);
     const size_t baseline = static_cast<size_t>(&study.baseline() - study.rows.data());
     for (size_t row = 0; row < study.rows.size(); ++row) {
       html->Begin("tr");
@@ -164,7 +145,7 @@ void WriteFieldTables(const Study& study, HtmlWriter* html) {
       }
       html->End().NewLine();
     }
-    EndTable(html);
+    base::EndTable(html);
   }
   html->Begin("details").Element("summary", {}, absl::StrCat("The ", table.shared.size(), " fields that all share"));
   html->Begin("pre").Begin("code");
@@ -173,20 +154,20 @@ void WriteFieldTables(const Study& study, HtmlWriter* html) {
 }
 
 void WriteProvenanceTable(const Study& study, HtmlWriter* html) {
-  BeginTable(html, "Provenance",
-             {{"variant"},
-              {"seed", true},
-              {"experiment"},
-              {"program"},
-              {"LibTorch wheel"},
-              {"data"},
-              {"initial weights"},
-              {"processor"}});
+  base::BeginTable(html, "Provenance",
+                   {{"variant"},
+                    {"seed", true},
+                    {"experiment"},
+                    {"program"},
+                    {"LibTorch wheel"},
+                    {"data"},
+                    {"initial weights"},
+                    {"processor"}});
   for (const Cell* cell : study.pretraining.cells) WriteProvenanceRow(*cell, html);
   for (const Row& row : study.rows) {
     for (const Cell* cell : row.cells) WriteProvenanceRow(*cell, html);
   }
-  EndTable(html);
+  base::EndTable(html);
 }
 
 }  // namespace grouppose

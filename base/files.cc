@@ -19,15 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-absl::Status ErrnoStatus(const std::string& what, const std::string& path) {
-  const int error = errno;
-  const std::string message = absl::StrCat(path, ": ", what, ": ", std::strerror(error));
-  if (error == ENOENT) return absl::NotFoundError(message);
-  if (error == ENOTDIR) return absl::InvalidArgumentError(message);
-  if (error == EACCES) return absl::PermissionDeniedError(message);
-  return absl::UnknownError(message);
-}
-
 struct Closer {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
@@ -114,34 +105,43 @@ class Sha256Stream {
 
 }  // namespace
 
+absl::Status ErrnoStatus(const std::string& path, const std::string& what) {
+  const int error = errno;
+  const std::string message = absl::StrCat(path, ": ", what, ": ", std::strerror(error));
+  if (error == ENOENT) return absl::NotFoundError(message);
+  if (error == ENOTDIR) return absl::InvalidArgumentError(message);
+  if (error == EACCES) return absl::PermissionDeniedError(message);
+  return absl::UnknownError(message);
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   if (IsDirectory(path)) return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder, expected a file"));
   File file(std::fopen(path.c_str(), "rb"));
-  if (file == nullptr) return ErrnoStatus("cannot open", path);
+  if (file == nullptr) return ErrnoStatus(path, "cannot open");
   std::string content;
   std::error_code error;
   const auto size = fs::file_size(path, error);
   if (!error) content.reserve(size);
   char buffer[1 << 16];
   for (size_t n; (n = std::fread(buffer, 1, sizeof(buffer), file.get())) > 0;) content.append(buffer, n);
-  if (std::ferror(file.get())) return ErrnoStatus("cannot read", path);
+  if (std::ferror(file.get())) return ErrnoStatus(path, "cannot read");
   return content;
 }
 
 absl::Status WriteFileAtomically(const std::string& path, const std::string& content) {
   const std::string temporary = absl::StrCat(path, ".tmp.", ::getpid());
   File file(std::fopen(temporary.c_str(), "wb"));
-  if (file == nullptr) return ErrnoStatus("cannot write", path);
+  if (file == nullptr) return ErrnoStatus(path, "cannot write");
   const bool written = std::fwrite(content.data(), 1, content.size(), file.get()) == content.size() &&
                        std::fflush(file.get()) == 0 && ::fsync(::fileno(file.get())) == 0;
   if (!written) {
-    const absl::Status status = ErrnoStatus("cannot write", path);
+    const absl::Status status = ErrnoStatus(path, "cannot write");
     std::remove(temporary.c_str());
     return status;
   }
   file.reset();
   if (std::rename(temporary.c_str(), path.c_str()) != 0) {
-    const absl::Status status = ErrnoStatus("cannot write", path);
+    const absl::Status status = ErrnoStatus(path, "cannot write");
     std::remove(temporary.c_str());
     return status;
   }
@@ -153,7 +153,7 @@ absl::Status MakeDirectories(const std::string& path) {
   fs::create_directories(path, error);
   if (!error) return absl::OkStatus();
   errno = error.value();
-  return ErrnoStatus("cannot create the folder", path);
+  return ErrnoStatus(path, "cannot create the folder");
 }
 
 bool FileExists(const std::string& path) {
@@ -183,11 +183,11 @@ std::string Sha256(const std::string& bytes) {
 absl::StatusOr<std::string> Sha256OfFile(const std::string& path) {
   if (IsDirectory(path)) return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder, expected a file"));
   File file(std::fopen(path.c_str(), "rb"));
-  if (file == nullptr) return ErrnoStatus("cannot open", path);
+  if (file == nullptr) return ErrnoStatus(path, "cannot open");
   Sha256Stream stream;
   uint8_t buffer[1 << 16];
   for (size_t n; (n = std::fread(buffer, 1, sizeof(buffer), file.get())) > 0;) stream.Update(buffer, n);
-  if (std::ferror(file.get())) return ErrnoStatus("cannot read", path);
+  if (std::ferror(file.get())) return ErrnoStatus(path, "cannot read");
   return stream.Finish();
 }
 

@@ -12,6 +12,10 @@ namespace base {
 // The whole file. NotFound or PermissionDenied with the path in the message.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
 
+// What `errno` says now of a call on the file: "PATH: WHAT: No such file or directory". NotFound, PermissionDenied,
+// InvalidArgument (a file where a folder was expected) or Unknown.
+absl::Status ErrnoStatus(const std::string& path, const std::string& what);
+
 // Writes through a temporary file in the same folder and a rename: a reader sees the old content or the new one, and a
 // killed writer loses nothing that was there.
 absl::Status WriteFileAtomically(const std::string& path, const std::string& content);

@@ -8,7 +8,8 @@
 #include "base/html.h"
 #include "base/json_writer.h"
 #include "base/plots.h"
-#include "eval/report_page.h"
+#include "base/report_page.h"
+#include "eval/report_style.h"
 
 namespace eval {
 namespace {
@@ -31,9 +32,10 @@ std::string Percent(double share) { return absl::StrFormat("%g %%", 100 * share)
 std::vector<std::string> Notes(const Comparison& comparison) {
   const std::string level = absl::StrFormat("%g", 1 - comparison.confidence);
   std::vector<std::string> notes;
-  notes.push_back(absl::StrCat("Intervals: paired percentile bootstrap, ", Thousands(comparison.num_resamples),
-                               " resamples of ", Thousands(comparison.num_images), " images (seed ", comparison.seed,
-                               "), the same for A and B; each holds the middle ", Percent(comparison.confidence), "."));
+  notes.push_back(absl::StrCat("Intervals: paired percentile bootstrap, ", base::Thousands(comparison.num_resamples),
+                               " resamples of ", base::Thousands(comparison.num_images), " images (seed ",
+                               comparison.seed, "), the same for A and B; each holds the middle ",
+                               Percent(comparison.confidence), "."));
   notes.push_back(absl::StrCat("Verdicts: better or worse where p by Holm, adjusted for ", comparison.num_tests(),
                                " metrics, is below ", level,
                                ": whoever believes them is wrong about any metric in at most ",
@@ -46,7 +48,8 @@ std::vector<std::string> Notes(const Comparison& comparison) {
   }
   for (const MetricComparison& metric : comparison.metrics) {
     if (metric.resamples == comparison.num_resamples || std::isnan(metric.p_value)) continue;
-    notes.push_back(absl::StrCat(metric.name, " exists on ", Thousands(metric.resamples), " of the resamples only."));
+    notes.push_back(
+        absl::StrCat(metric.name, " exists on ", base::Thousands(metric.resamples), " of the resamples only."));
   }
   for (const std::string& warning : comparison.warnings) notes.push_back(warning);
   return notes;
@@ -69,29 +72,29 @@ std::string Headline(const Comparison& comparison) {
 }
 
 void WriteTable(const Comparison& comparison, base::HtmlWriter* html) {
-  BeginTable(html, "Metrics",
-             {{"metric"},
-              {"A", true},
-              {"B", true},
-              {"B − A", true},
-              {absl::StrCat(Percent(comparison.confidence), " interval")},
-              {"p", true},
-              {"p (Holm)", true},
-              {"B is"}});
+  base::BeginTable(html, "Metrics",
+                   {{"metric"},
+                    {"A", true},
+                    {"B", true},
+                    {"B − A", true},
+                    {absl::StrCat(Percent(comparison.confidence), " interval")},
+                    {"p", true},
+                    {"p (Holm)", true},
+                    {"B is"}});
   for (const MetricComparison& metric : comparison.metrics) {
     const std::string verdict = base::VerdictName(metric.verdict);
     html->Begin("tr").Element("th", {{"scope", "row"}}, metric.name);
-    NumberCell(html, MetricText(metric.a));
-    NumberCell(html, MetricText(metric.b));
-    NumberCell(html, DifferenceText(metric.difference));
+    base::NumberCell(html, MetricText(metric.a));
+    base::NumberCell(html, MetricText(metric.b));
+    base::NumberCell(html, DifferenceText(metric.difference));
     html->Element("td", {}, IntervalText(metric.interval));
-    NumberCell(html, PValueText(metric.p_value));
-    NumberCell(html, PValueText(metric.holm_p_value));
+    base::NumberCell(html, PValueText(metric.p_value));
+    base::NumberCell(html, PValueText(metric.holm_p_value));
     html->Begin("td").Element(
         "span", {{"class", absl::StrCat("verdict verdict-", verdict == "n/a" ? "none" : verdict)}}, verdict);
     html->End().End().NewLine();
   }
-  EndTable(html);
+  base::EndTable(html);
 }
 
 void WritePlot(const Comparison& comparison, base::HtmlWriter* html) {
@@ -162,16 +165,16 @@ std::string FormatComparisonHtml(const Comparison& comparison) {
   html.Begin("main").Begin("header").Element("h1", {}, "Two results compared");
   html.Begin("p", {{"class", "lead"}}).Text("A: ").Element("code", {}, comparison.a_name);
   html.Text(" · B: ").Element("code", {}, comparison.b_name).End().End().NewLine();
-  BeginSection(&html, "metrics", "Every metric");
+  base::BeginSection(&html, "metrics", "Every metric");
   html.Begin("p", {{"class", "headline"}}).Element("b", {}, Headline(comparison)).End().NewLine();
   WriteTable(comparison, &html);
   WritePlot(comparison, &html);
   html.End().NewLine();
-  BeginSection(&html, "meaning", "What this says");
-  WriteNotes(&html, Notes(comparison));
+  base::BeginSection(&html, "meaning", "What this says");
+  base::WriteNotes(&html, Notes(comparison));
   html.End().End().NewLine();
   html.Finish();
-  return ReportPage("Two results compared", body);
+  return base::ReportPage("Two results compared", kReportStyle, body);
 }
 
 }  // namespace eval

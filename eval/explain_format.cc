@@ -7,9 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/json_writer.h"
+#include "base/report_page.h"
 #include "eval/matching.h"
 #include "eval/precision_recall.h"
-#include "eval/report_page.h"
 
 namespace eval {
 namespace {
@@ -226,17 +226,18 @@ std::string ShareText(int64_t part, int64_t whole) {
 std::vector<std::string> ExplanationNotes(const Explanation& explanation) {
   const Diagnosis& diagnosis = explanation.diagnosis;
   std::vector<std::string> notes;
-  notes.push_back(absl::StrCat(Thousands(explanation.metrics.num_images), " images, ", Thousands(diagnosis.num_persons),
-                               " persons who count, ", Thousands(static_cast<int64_t>(diagnosis.persons.size())),
-                               " of them detected (OKS from 0.1) with ", Thousands(diagnosis.num_labelled()),
-                               " labelled keypoints; ", Thousands(diagnosis.num_detections), " detections count."));
+  notes.push_back(
+      absl::StrCat(base::Thousands(explanation.metrics.num_images), " images, ", base::Thousands(diagnosis.num_persons),
+                   " persons who count, ", base::Thousands(static_cast<int64_t>(diagnosis.persons.size())),
+                   " of them detected (OKS from 0.1) with ", base::Thousands(diagnosis.num_labelled()),
+                   " labelled keypoints; ", base::Thousands(diagnosis.num_detections), " detections count."));
   notes.push_back(
       "Alone: AP gained by correcting this kind and nothing else. In turn: after all kinds above it; these add up to "
       "1 - AP. Corrected keypoints are not perfect: jitter becomes as near as annotators agree, a miss as near as "
       "counts at all, inversions and swaps as near to their own place as they were to the other.");
   if (diagnosis.CountMirrored() > 0) {
     notes.push_back(absl::StrCat(
-        Thousands(diagnosis.CountMirrored()),
+        base::Thousands(diagnosis.CountMirrored()),
         " persons are detected only once left and right are exchanged. The paper's matching calls those background and "
         "missed; with it, inversions are ",
         ErrorSize(explanation.paper_diagnosis, ErrorKind::kInversion),

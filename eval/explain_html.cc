@@ -8,10 +8,11 @@
 #include "absl/strings/str_format.h"
 #include "base/html.h"
 #include "base/plots.h"
+#include "base/report_page.h"
 #include "eval/explain_format.h"
 #include "eval/matching.h"
 #include "eval/precision_recall.h"
-#include "eval/report_page.h"
+#include "eval/report_style.h"
 
 namespace eval {
 namespace {
@@ -55,24 +56,36 @@ void WriteApBar(const Explanation& explanation, HtmlWriter* html) {
 }
 
 void WriteErrorTable(const Explanation& explanation, HtmlWriter* html) {
-  BeginTable(html, "Errors",
-             {{"error"}, {"AP alone", true}, {"AP in turn", true}, {"AP after", true}, {"what it is"}, {"how often"}});
+  base::BeginTable(
+      html, "Errors",
+      {{"error"}, {"AP alone", true}, {"AP in turn", true}, {"AP after", true}, {"what it is"}, {"how often"}});
   for (const ErrorCost& cost : explanation.costs.costs) {
     html->Begin("tr").Begin("th", {{"scope", "row"}});
     html->Element("span", {{"class", absl::StrCat("swatch kind-", ErrorKindName(cost.kind))}, {"aria-hidden", "true"}},
                   "");
     html->Text(ErrorKindName(cost.kind)).End();
-    NumberCell(html, absl::StrFormat("%+.4f", cost.gain_alone));
-    NumberCell(html, absl::StrFormat("%+.4f", cost.gain_in_turn));
-    NumberCell(html, Number(cost.in_turn.ap));
+    base::NumberCell(html, absl::StrFormat("%+.4f", cost.gain_alone));
+    base::NumberCell(html, absl::StrFormat("%+.4f", cost.gain_in_turn));
+    base::NumberCell(html, Number(cost.in_turn.ap));
     html->Element("td", {{"class", "words"}}, ErrorMeaning(cost.kind));
     html->Element("td", {{"class", "words"}}, ErrorSize(explanation.diagnosis, cost.kind));
     html->End().NewLine();
   }
-  EndTable(html);
+  base::EndTable(html);
 }
 
 // ---- plots
+
+// What lies between 0 and 1.
+base::LinePlot PlotOfShares(const std::string& title, const std::string& x_label, const std::string& y_label) {
+  base::LinePlot plot;
+  plot.title = title;
+  plot.x_label = x_label;
+  plot.y_label = y_label;
+  plot.y_low = 0;
+  plot.y_high = 1;
+  return plot;
+}
 
 // One line for what was measured and one after each correction but the last, which makes everything 1.
 std::vector<base::PlotSeries> SeriesInTurn(const ErrorCosts& costs, const std::vector<double>& x,
@@ -91,12 +104,9 @@ std::vector<base::PlotSeries> SeriesInTurn(const ErrorCosts& costs, const std::v
 }
 
 void WritePrecisionRecall(const ErrorCosts& costs, int threshold, HtmlWriter* html) {
-  base::LinePlot plot;
-  plot.title = absl::StrFormat("Precision and recall at OKS %.2f, corrected in turn", OksThresholds()[threshold]);
-  plot.x_label = "recall";
-  plot.y_label = "precision";
-  plot.y_low = 0;
-  plot.y_high = 1;
+  base::LinePlot plot =
+      PlotOfShares(absl::StrFormat("Precision and recall at OKS %.2f, corrected in turn", OksThresholds()[threshold]),
+                   "recall", "precision");
   const std::vector<double> recalls(RecallGrid().begin(), RecallGrid().end());
   plot.series = SeriesInTurn(costs, recalls, [threshold](const ApByThreshold& ap) {
     return std::vector<double>(ap.precision.begin() + threshold * kNumRecalls,
@@ -106,12 +116,7 @@ void WritePrecisionRecall(const ErrorCosts& costs, int threshold, HtmlWriter* ht
 }
 
 void WriteOfficialCurves(const ErrorCosts& costs, HtmlWriter* html) {
-  base::LinePlot plot;
-  plot.title = "Precision and recall as measured";
-  plot.x_label = "recall";
-  plot.y_label = "precision";
-  plot.y_low = 0;
-  plot.y_high = 1;
+  base::LinePlot plot = PlotOfShares("Precision and recall as measured", "recall", "precision");
   const std::vector<double> recalls(RecallGrid().begin(), RecallGrid().end());
   for (const int threshold : {0, 3, 5, 7, 9}) {
     const auto begin = costs.baseline.precision.begin() + threshold * kNumRecalls;
@@ -126,12 +131,7 @@ void WriteOfficialCurves(const ErrorCosts& costs, HtmlWriter* html) {
 }
 
 void WriteApByThreshold(const ErrorCosts& costs, HtmlWriter* html) {
-  base::LinePlot plot;
-  plot.title = "AP by OKS threshold, corrected in turn";
-  plot.x_label = "OKS threshold";
-  plot.y_label = "AP";
-  plot.y_low = 0;
-  plot.y_high = 1;
+  base::LinePlot plot = PlotOfShares("AP by OKS threshold, corrected in turn", "OKS threshold", "AP");
   const std::vector<double> thresholds(OksThresholds().begin(), OksThresholds().end());
   plot.series = SeriesInTurn(costs, thresholds, [](const ApByThreshold& ap) { return ap.at; });
   base::WriteLinePlot(plot, html);
@@ -160,7 +160,7 @@ void KindBarCell(const std::array<int, kNumKeypointKinds>& counts, HtmlWriter* h
 void KindCells(const std::array<int, kNumKeypointKinds>& counts, HtmlWriter* html) {
   const int labelled = NumLabelled(counts);
   for (const KeypointKind kind : kShownKinds) {
-    NumberCell(html, ShareText(counts[static_cast<int>(kind)], labelled));
+    base::NumberCell(html, ShareText(counts[static_cast<int>(kind)], labelled));
   }
 }
 
@@ -170,46 +170,46 @@ void KindLegend(HtmlWriter* html) {
   Legend(html, kinds);
 }
 
-void AddKindHeads(std::vector<TableHead>* heads) {
+void AddKindHeads(std::vector<base::TableHead>* heads) {
   for (const KeypointKind kind : kShownKinds) heads->push_back({KeypointKindName(kind), true});
   heads->push_back({""});
 }
 
 void WriteKeypointTable(const Explanation& explanation, HtmlWriter* html) {
-  std::vector<TableHead> heads = {{"keypoint"}, {"labelled", true}, {"mean similarity", true}};
+  std::vector<base::TableHead> heads = {{"keypoint"}, {"labelled", true}, {"mean similarity", true}};
   AddKindHeads(&heads);
   KindLegend(html);
-  BeginTable(html, "Keypoints", heads);
+  base::BeginTable(html, "Keypoints", heads);
   for (const KeypointSummary& keypoint : explanation.keypoints) {
     html->Begin("tr").Element("th", {{"scope", "row"}}, keypoint.name);
-    NumberCell(html, Thousands(keypoint.num_labelled));
-    NumberCell(html, Number(keypoint.mean_similarity));
+    base::NumberCell(html, base::Thousands(keypoint.num_labelled));
+    base::NumberCell(html, Number(keypoint.mean_similarity));
     KindCells(keypoint.counts, html);
     KindBarCell(keypoint.counts, html);
     html->End().NewLine();
   }
-  EndTable(html);
+  base::EndTable(html);
 }
 
 void WriteGroupTable(const PersonGroups& groups, HtmlWriter* html) {
-  std::vector<TableHead> heads = {{groups.name}, {"persons", true}, {"AP", true}, {"AR", true}};
+  std::vector<base::TableHead> heads = {{groups.name}, {"persons", true}, {"AP", true}, {"AR", true}};
   AddKindHeads(&heads);
   html->Element("h3", {}, absl::StrCat("By ", groups.name)).Element("p", {{"class", "small"}}, groups.definition);
-  BeginTable(html, absl::StrCat("By ", groups.name), heads);
+  base::BeginTable(html, absl::StrCat("By ", groups.name), heads);
   for (const PersonGroup& group : groups.groups) {
     html->Begin("tr").Element("th", {{"scope", "row"}}, group.name);
-    NumberCell(html, Thousands(group.num_persons));
-    NumberCell(html, Number(group.ap));
-    NumberCell(html, Number(group.ar));
+    base::NumberCell(html, base::Thousands(group.num_persons));
+    base::NumberCell(html, Number(group.ap));
+    base::NumberCell(html, Number(group.ar));
     KindCells(group.keypoints, html);
     KindBarCell(group.keypoints, html);
     html->End().NewLine();
   }
-  EndTable(html);
+  base::EndTable(html);
 }
 
 void WriteDrawings(const std::vector<DrawnCase>& drawings, HtmlWriter* html) {
-  BeginSection(html, "cases", "Instructive cases");
+  base::BeginSection(html, "cases", "Instructive cases");
   html->Element("p", {{"class", "small"}},
                 "Left: as annotated. Right: as detected. Left sides of bodies are blue, right sides orange; rings mark "
                 "wrong keypoints, and a line leads from each to its place.");
@@ -240,26 +240,26 @@ void WriteHeader(const Explanation& explanation, const std::vector<Anchor>& anch
 }
 
 void WriteSections(const Explanation& explanation, const std::vector<DrawnCase>& drawings, HtmlWriter* html) {
-  BeginSection(html, "errors", "Errors and their price");
+  base::BeginSection(html, "errors", "Errors and their price");
   html->Begin("p", {{"class", "headline"}}).Element("b", {}, explanation.Headline()).End().NewLine();
   WriteApBar(explanation, html);
   WriteErrorTable(explanation, html);
-  WriteNotes(html, ExplanationNotes(explanation));
+  base::WriteNotes(html, ExplanationNotes(explanation));
   html->End().NewLine();
   if (!drawings.empty()) WriteDrawings(drawings, html);
-  BeginSection(html, "curves", "Curves");
+  base::BeginSection(html, "curves", "Curves");
   html->Begin("div", {{"class", "figures"}}).NewLine();
   WriteOfficialCurves(explanation.costs, html);
   WriteApByThreshold(explanation.costs, html);
   WritePrecisionRecall(explanation.costs, 0, html);
   WritePrecisionRecall(explanation.costs, 5, html);
   html->End().End().NewLine();
-  BeginSection(html, "keypoints", "Keypoints");
+  base::BeginSection(html, "keypoints", "Keypoints");
   html->Element("p", {{"class", "small"}},
                 "Labelled keypoints of detected persons; similarity is the keypoint's part of OKS.");
   WriteKeypointTable(explanation, html);
   html->End().NewLine();
-  BeginSection(html, "groups", "Groups of persons");
+  base::BeginSection(html, "groups", "Groups of persons");
   KindLegend(html);
   for (const PersonGroups& groups : explanation.groups) {
     if (!groups.groups.empty()) WriteGroupTable(groups, html);
@@ -285,7 +285,7 @@ std::string FormatExplanationHtml(const Explanation& explanation, const std::vec
   }
   html.End().NewLine();
   html.Finish();
-  return ReportPage("What keeps AP down", body);
+  return base::ReportPage("What keeps AP down", kReportStyle, body);
 }
 
 }  // namespace eval

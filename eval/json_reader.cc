@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "eval/json_fault.h"
+#include "eval/json_literals.h"
 #include "eval/json_skip.h"
 
 namespace eval {
@@ -18,16 +19,6 @@ constexpr size_t kLongestQuote = 24;
 
 // Integers up to here are exact as doubles.
 constexpr double kLargestExactInteger = 9007199254740992.0;  // 2^53
-
-struct Literal {
-  absl::string_view text;
-  double value;
-};
-constexpr Literal kLiterals[] = {
-    {"NaN", std::numeric_limits<double>::quiet_NaN()},
-    {"Infinity", std::numeric_limits<double>::infinity()},
-    {"-Infinity", -std::numeric_limits<double>::infinity()},
-};
 
 }  // namespace
 
@@ -54,7 +45,7 @@ void JsonReader::MaskLiterals() {
     if (c == '\\' && in_string) ++i;
     if (c == '"') in_string = !in_string;
     if (in_string || (c != 'N' && c != 'I' && c != '-')) continue;
-    for (const Literal& literal : kLiterals) {
+    for (const JsonLiteral& literal : kJsonLiterals) {
       if (json_.compare(i, literal.text.size(), literal.text.data(), literal.text.size()) != 0) continue;
       literals_.emplace_back(i, literal.value);
       std::fill_n(json_.begin() + i, literal.text.size(), '_');

@@ -2,7 +2,8 @@
 
 #include <charconv>
 #include <cstring>
-#include <limits>
+
+#include "eval/json_literals.h"
 
 namespace eval {
 namespace {
@@ -38,25 +39,15 @@ const char* SkipNumber(const char* text) {
   return text;
 }
 
-struct Literal {
-  const char* text;
-  double value;
-};
-constexpr Literal kLiterals[] = {
-    {"NaN", std::numeric_limits<double>::quiet_NaN()},
-    {"Infinity", std::numeric_limits<double>::infinity()},
-    {"-Infinity", -std::numeric_limits<double>::infinity()},
-};
-
 }  // namespace
 
 const char* ScanAnyNumber(const char* text, double* value) {
   if (const char* end = SkipNumber(text)) {
     return std::from_chars(text, end, *value).ec == std::errc() ? end : nullptr;
   }
-  for (const Literal& literal : kLiterals) {
-    const size_t length = std::strlen(literal.text);
-    if (std::strncmp(text, literal.text, length) != 0) continue;
+  for (const JsonLiteral& literal : kJsonLiterals) {
+    const size_t length = literal.text.size();
+    if (std::strncmp(text, literal.text.data(), length) != 0) continue;
     *value = literal.value;
     return text + length;
   }

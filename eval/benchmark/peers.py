@@ -21,54 +21,29 @@ import time
 
 PEERS = ["pycocotools", "faster-coco-eval", "ultrafast-pycocotools", "vernier", "hotcoco"]
 
+
+def like_pycocotools(data_module, evaluation_module, evaluator="COCOeval", load="loadRes"):
+    """The script of a program that has pycocotools' classes."""
+    return f"""
+from {data_module} import COCO
+from {evaluation_module} import {evaluator}
+gt = COCO(GT)
+dt = gt.{load}(DT)
+start = time.perf_counter()
+evaluation = {evaluator}(gt, dt, "keypoints")
+evaluation.evaluate()
+evaluation.accumulate()
+evaluation.summarize()
+finish(evaluation.stats, start)
+"""
+
+
 # Each prints, as its last line, JSON: the ten numbers and the seconds of evaluation alone.
 SCRIPTS = {
-    "pycocotools": """
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
-gt = COCO(GT)
-dt = gt.loadRes(DT)
-start = time.perf_counter()
-evaluation = COCOeval(gt, dt, "keypoints")
-evaluation.evaluate()
-evaluation.accumulate()
-evaluation.summarize()
-finish(evaluation.stats, start)
-""",
-    "faster-coco-eval": """
-from faster_coco_eval import COCO, COCOeval_faster
-gt = COCO(GT)
-dt = gt.loadRes(DT)
-start = time.perf_counter()
-evaluation = COCOeval_faster(gt, dt, "keypoints")
-evaluation.evaluate()
-evaluation.accumulate()
-evaluation.summarize()
-finish(evaluation.stats, start)
-""",
-    "ultrafast-pycocotools": """
-from ultrafast_pycocotools.coco import COCO
-from ultrafast_pycocotools.cocoeval import COCOeval
-gt = COCO(GT)
-dt = gt.loadRes(DT)
-start = time.perf_counter()
-evaluation = COCOeval(gt, dt, "keypoints")
-evaluation.evaluate()
-evaluation.accumulate()
-evaluation.summarize()
-finish(evaluation.stats, start)
-""",
-    "hotcoco": """
-from hotcoco import COCO, COCOeval
-gt = COCO(GT)
-dt = gt.load_res(DT)
-start = time.perf_counter()
-evaluation = COCOeval(gt, dt, "keypoints")
-evaluation.evaluate()
-evaluation.accumulate()
-evaluation.summarize()
-finish(evaluation.stats, start)
-""",
+    "pycocotools": like_pycocotools("pycocotools.coco", "pycocotools.cocoeval"),
+    "faster-coco-eval": like_pycocotools("faster_coco_eval", "faster_coco_eval", evaluator="COCOeval_faster"),
+    "ultrafast-pycocotools": like_pycocotools("ultrafast_pycocotools.coco", "ultrafast_pycocotools.cocoeval"),
+    "hotcoco": like_pycocotools("hotcoco", "hotcoco", load="load_res"),
     "vernier": """
 from vernier import instance
 evaluator = instance.Evaluator(iou=instance.Keypoints(), parity_mode="strict")

@@ -27,7 +27,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Times the stages of iterations; those before the first StartTiming are counted or passed over.
+// Times the stages of iterations, or counts their operations, as BeginIteration is told.
 class Recorder {
  public:
   void BeginIteration(bool count, bool time) {

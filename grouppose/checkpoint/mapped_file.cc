@@ -5,10 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-
 #include "absl/strings/str_cat.h"
+#include "base/files.h"
 
 namespace grouppose::checkpoint {
 namespace {
@@ -24,23 +22,14 @@ struct Descriptor {
   const int value;
 };
 
-absl::Status ErrnoStatus(const std::string& path, const char* what) {
-  const int error = errno;
-  const std::string message = absl::StrCat(path, ": ", what, ": ", std::strerror(error));
-  if (error == ENOENT) return absl::NotFoundError(message);
-  if (error == ENOTDIR) return absl::InvalidArgumentError(message);
-  if (error == EACCES) return absl::PermissionDeniedError(message);
-  return absl::UnknownError(message);
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
   // a pipe that nobody writes to would block
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.value < 0) return ErrnoStatus(path, "cannot open");
+  if (file.value < 0) return base::ErrnoStatus(path, "cannot open");
   struct stat facts = {};
-  if (fstat(file.value, &facts) != 0) return ErrnoStatus(path, "cannot look at");
+  if (fstat(file.value, &facts) != 0) return base::ErrnoStatus(path, "cannot look at");
   if (!S_ISREG(facts.st_mode)) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": found ", S_ISDIR(facts.st_mode) ? "a folder" : "no ordinary file", ", expected a file"));
@@ -48,7 +37,7 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::st
   const auto size = static_cast<size_t>(facts.st_size);
   if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(path, nullptr, 0, /*mapped=*/true));
   void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.value, /*offset=*/0);
-  if (data == MAP_FAILED) return ErrnoStatus(path, "cannot map");
+  if (data == MAP_FAILED) return base::ErrnoStatus(path, "cannot map");
   return std::shared_ptr<const MappedFile>(new MappedFile(path, static_cast<char*>(data), size, /*mapped=*/true));
 }
 

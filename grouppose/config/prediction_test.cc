@@ -8,47 +8,14 @@
 
 #include "base/files.h"
 #include "eval/annotations.h"
-#include "experiments/experiment.h"
-#include "grouppose/config/options.h"
+#include "grouppose/config/small_run.h"
 #include "grouppose/data/image_files.h"
 #include "grouppose/data/synthesize.h"
 
 namespace grouppose::config {
 namespace {
 
-using experiments::Experiment;
 using ::testing::HasSubstr;
-
-constexpr char kSmall[] = R"(
-  name: "small" description: "two steps"
-  data { source: SYNTHETIC evaluation_split: "test"
-         synthetic { train_images: 12 tuning_images: 1 test_images: 4 } augmentation { crop_probability: 0 evaluation_scale: 0 } }
-  model { backbone { kind: SMALL_RESNET stem_channels: 8 stage_channels: [8, 8, 16] blocks_per_stage: 1 norm_groups: 4 }
-          hidden_dim: 32 num_heads: 2 feedforward_dim: 32 encoder_layers: 1 decoder_layers: 2 num_queries: 8 }
-  training { batch_size: 4 steps: 2 schedule { kind: COSINE warmup_steps: 1 }
-             evaluation_interval: 2 checkpoint_interval: 2 log_interval: 1 }
-  evaluation { batch_size: 2 num_select: 8 }
-)";
-
-Experiment Small(const std::vector<std::string>& overrides = {}) {
-  const auto experiment = experiments::ParseExperiment(kSmall, "small", overrides);
-  EXPECT_TRUE(experiment.ok()) << experiment.status();
-  return *experiment;
-}
-
-RunOptions OptionsFor(const std::string& folder) {
-  RunOptions options;
-  options.output = base::JoinPath(::testing::TempDir(), folder);
-  options.deterministic = true;
-  options.quiet = true;
-  return options;
-}
-
-std::string Content(const std::string& folder, const std::string& file) {
-  const auto content = base::ReadFile(base::JoinPath(folder, file));
-  EXPECT_TRUE(content.ok()) << content.status();
-  return content.ok() ? *content : "";
-}
 
 class RunPredictionTest : public ::testing::Test {
  protected:
@@ -87,7 +54,7 @@ TEST_F(RunPredictionTest, GivesWhatAnEvaluationGivesOnTheSamePictures) {
             absl::OkStatus());
   const RunOptions options = OptionsFor("prediction");
   ASSERT_EQ(RunPrediction(Small(), Predict({Pictures()}), options), absl::OkStatus());
-  EXPECT_EQ(Content(options.output, "results.json"), Content(evaluation.output, "results.json"));
+  EXPECT_EQ(Content(options, "results.json"), Content(evaluation, "results.json"));
 }
 
 TEST_F(RunPredictionTest, ListsThePicturesAndDrawsThosePosesThatReachTheThreshold) {
@@ -98,7 +65,7 @@ TEST_F(RunPredictionTest, ListsThePicturesAndDrawsThosePosesThatReachTheThreshol
   const RunOptions drawn = OptionsFor("drawn"), untouched = OptionsFor("untouched");
   ASSERT_EQ(RunPrediction(Small(), all, drawn), absl::OkStatus());
   ASSERT_EQ(RunPrediction(Small(), none, untouched), absl::OkStatus());
-  EXPECT_EQ(Content(drawn.output, "results.json"), Content(untouched.output, "results.json"));
+  EXPECT_EQ(Content(drawn, "results.json"), Content(untouched, "results.json"));
 
   const auto images = eval::ReadDataset(drawn.output + "/images.json");
   ASSERT_TRUE(images.ok()) << images.status();

@@ -14,6 +14,7 @@
 #include "experiments/textproto.h"
 #include "grouppose/checkpoint/pth_writer.h"
 #include "grouppose/checkpoint/safetensors.h"
+#include "grouppose/config/small_run.h"
 #include "grouppose/testing/fixtures.h"
 
 namespace grouppose::config {
@@ -21,41 +22,6 @@ namespace {
 
 using experiments::Experiment;
 using ::testing::HasSubstr;
-
-// A run of a second: a model of few channels, six steps.
-constexpr char kSmall[] = R"(
-  name: "small" description: "six steps"
-  data { source: SYNTHETIC evaluation_split: "test"
-         synthetic { train_images: 12 tuning_images: 1 test_images: 4 } augmentation { crop_probability: 0 evaluation_scale: 0 } }
-  model { backbone { kind: SMALL_RESNET stem_channels: 8 stage_channels: [8, 8, 16] blocks_per_stage: 1 norm_groups: 4 }
-          hidden_dim: 32 num_heads: 2 feedforward_dim: 32 encoder_layers: 1 decoder_layers: 2 num_queries: 8 }
-  pretraining { heatmap { steps: 2 batch_size: 4 } stage_one { steps: 2 batch_size: 4 num_queries: 8 } }
-  training { batch_size: 4 steps: 6 optimizer { learning_rate: 1e-3 backbone_learning_rate: 1e-3 }
-             schedule { kind: COSINE warmup_steps: 2 }
-             evaluation_interval: 3 checkpoint_interval: 2 log_interval: 1 }
-  evaluation { batch_size: 4 num_select: 8 }
-)";
-
-Experiment Small(const std::vector<std::string>& overrides = {}) {
-  const auto experiment = experiments::ParseExperiment(kSmall, "small", overrides);
-  EXPECT_TRUE(experiment.ok()) << experiment.status();
-  return *experiment;
-}
-
-RunOptions OptionsFor(const std::string& folder) {
-  RunOptions options;
-  options.output = ::testing::TempDir() + "/" + folder;
-  options.seed = 7;
-  options.deterministic = true;
-  options.quiet = true;
-  return options;
-}
-
-std::string Content(const RunOptions& options, const std::string& file) {
-  const auto content = base::ReadFile(base::JoinPath(options.output, file));
-  EXPECT_TRUE(content.ok()) << content.status();
-  return content.ok() ? *content : "";
-}
 
 TEST(RunTrainingTest, LeavesItsFilesAndTheSameBytesTwice) {
   const RunOptions first = OptionsFor("first"), second = OptionsFor("second");

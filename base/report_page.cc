@@ -1,38 +1,36 @@
-#include "eval/report_page.h"
+#include "base/report_page.h"
 
 #include "absl/strings/str_cat.h"
+#include "base/html.h"
 #include "base/plots.h"
 
-namespace eval {
+namespace base {
 namespace {
 
-constexpr char kStyle[] = R"css(
+constexpr char kPageStyle[] = R"css(
 :root {
   color-scheme: light dark;
   --page: #f6f7f9; --card: #ffffff; --text: #1c2128; --muted: #5b6470; --line: #dde1e6; --link: #0b62a8;
   --good: #00654a; --good-back: #d9f2e8; --bad: #9c3a00; --bad-back: #fde6d8; --plain-back: #eceff2;
   --warn-line: #d79b00;
-  --kind-good: #b9c2cc; --kind-jitter: #e3b505; --kind-inversion: #d1495b; --kind-swap: #2e86ab; --kind-miss: #5d4a7e;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #101317; --card: #181c22; --text: #e4e8ed; --muted: #9aa4b0; --line: #2c333c; --link: #74b9f5;
     --good: #6ee0b8; --good-back: #10382c; --bad: #ffb38a; --bad-back: #43210f; --plain-back: #262c34;
     --warn-line: #b98a1c;
-    --kind-good: #4a535e; --kind-jitter: #e8c547; --kind-inversion: #f27683; --kind-swap: #64b5d6; --kind-miss: #a996d3;
   }
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); font: 16px/1.55 system-ui, -apple-system, "Segoe UI",
   Roboto, "Liberation Sans", "DejaVu Sans", sans-serif; -webkit-text-size-adjust: 100%; }
-main { max-width: 74rem; margin: 0 auto; padding: 1.25rem clamp(.75rem, 3vw, 2rem) 3rem; }
+main { margin: 0 auto; padding: 1.25rem clamp(.75rem, 3vw, 2rem) 3rem; }
 header { padding: .5rem 0 .75rem; }
 h1 { font-size: clamp(1.6rem, 4vw, 2.2rem); line-height: 1.2; margin: 0 0 .35rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 0 0 .7rem; }
 h3 { font-size: 1rem; margin: 1.2rem 0 .5rem; }
 p { margin: .5rem 0; max-width: 75ch; overflow-wrap: anywhere; }
 .lead { color: var(--muted); margin: 0; }
-.headline { font-size: 1.1rem; }
 .small, .lead, figcaption span { font-size: .9rem; }
 .small { color: var(--muted); }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; margin: 1rem 0;
@@ -40,44 +38,28 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; margin-top: .6rem; }
 a { color: var(--link); }
 .scroll { overflow-x: auto; margin: .6rem 0; border: 1px solid var(--line); border-radius: .5rem; }
-table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .42rem .6rem; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
+table { width: 100%; font-size: .85rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { font-weight: 600; color: var(--muted); font-size: .8rem; vertical-align: bottom; line-height: 1.25; }
 tbody th { font-weight: 600; position: sticky; left: 0; background: var(--card); }
 thead th:first-child { position: sticky; left: 0; background: var(--card); }
 .number { text-align: right; }
-.words { white-space: normal; min-width: 13rem; }
+.swatch { display: inline-block; width: .7rem; height: .7rem; border-radius: .2rem; margin-right: .5rem; }
 .verdict { display: inline-block; padding: .05rem .55rem; border-radius: 1rem; background: var(--plain-back);
   font-size: .8rem; }
 .verdict-better { color: var(--good); background: var(--good-back); font-weight: 600; }
 .verdict-worse { color: var(--bad); background: var(--bad-back); font-weight: 600; }
 .notes { margin: .4rem 0; padding-left: 1.1rem; max-width: 80ch; }
 .notes li { margin: .35rem 0; overflow-wrap: anywhere; }
-.figures { display: grid; gap: 1.6rem 2.5rem; grid-template-columns: minmax(0, 1fr); margin: .8rem 0; }
+.figures { display: grid; gap: 1.6rem 2.5rem; grid-template-columns: minmax(0, 1fr); }
 @media (min-width: 60rem) { .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
-.bar { display: flex; width: 100%; min-width: 9rem; height: .9rem; border-radius: .25rem; overflow: hidden; }
-.bar span { display: block; height: 100%; }
-.bar-cell { width: 45%; }
-.kind-good { background: var(--kind-good); } .kind-jitter { background: var(--kind-jitter); }
-.kind-inversion { background: var(--kind-inversion); } .kind-swap { background: var(--kind-swap); }
-.kind-miss { background: var(--kind-miss); }
-.kind-scoring { background: var(--plot-3); } .kind-background { background: var(--plot-2); }
-.kind-missed { background: var(--plot-1); } .kind-ap { background: var(--kind-good); }
-.swatch { display: inline-block; width: .7rem; height: .7rem; border-radius: .2rem; margin-right: .5rem; }
-.legend { display: flex; flex-wrap: wrap; gap: .15rem 1.1rem; padding: 0; margin: .5rem 0; list-style: none;
-  font-size: .85rem; }
-.pictures { display: grid; gap: 1.2rem; grid-template-columns: minmax(0, 1fr); }
-@media (min-width: 50rem) { .pictures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
-.pictures figure { margin: 0; min-width: 0; }
-.pictures img { display: block; width: 100%; height: auto; border-radius: .4rem; }
-figcaption { overflow-wrap: anywhere; } figcaption span { display: block; color: var(--muted); }
 @media print { section { break-inside: avoid; } body { background: none; } }
 )css";
 
 }  // namespace
 
-void BeginTable(base::HtmlWriter* html, const std::string& label, const std::vector<TableHead>& heads) {
+void BeginTable(HtmlWriter* html, const std::string& label, const std::vector<TableHead>& heads) {
   html->Begin("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", label}});
   html->Begin("table").Begin("thead").Begin("tr");
   for (const TableHead& head : heads) {
@@ -86,15 +68,15 @@ void BeginTable(base::HtmlWriter* html, const std::string& label, const std::vec
   html->End().End().NewLine().Begin("tbody").NewLine();
 }
 
-void EndTable(base::HtmlWriter* html) { html->End().End().End().NewLine(); }
+void EndTable(HtmlWriter* html) { html->End().End().End().NewLine(); }
 
-void NumberCell(base::HtmlWriter* html, const std::string& text) { html->Element("td", {{"class", "number"}}, text); }
+void NumberCell(HtmlWriter* html, const std::string& text) { html->Element("td", {{"class", "number"}}, text); }
 
-void BeginSection(base::HtmlWriter* html, const std::string& id, const std::string& title) {
+void BeginSection(HtmlWriter* html, const std::string& id, const std::string& title) {
   html->Begin("section", {{"id", id}}).Element("h2", {}, title).NewLine();
 }
 
-void WriteNotes(base::HtmlWriter* html, const std::vector<std::string>& notes) {
+void WriteNotes(HtmlWriter* html, const std::vector<std::string>& notes) {
   html->Begin("ul", {{"class", "notes"}}).NewLine();
   for (const std::string& note : notes) html->Element("li", {}, note).NewLine();
   html->End().NewLine();
@@ -107,8 +89,8 @@ std::string Thousands(int64_t number) {
   return text;
 }
 
-std::string ReportPage(const std::string& title, const std::string& body) {
-  return base::HtmlDocument(title, std::string(base::kPlotStyle) + kStyle, body);
+std::string ReportPage(std::string_view title, std::string_view style, std::string_view body) {
+  return HtmlDocument(title, absl::StrCat(kPageStyle, kPlotStyle, std::string(style)), body);
 }
 
-}  // namespace eval
+}  // namespace base
