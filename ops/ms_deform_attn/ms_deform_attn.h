@@ -25,6 +25,22 @@ namespace ops {
 at::Tensor MsDeformAttn(const at::Tensor& value, const at::Tensor& spatial_shapes, const at::Tensor& level_start_index,
                         const at::Tensor& sampling_locations, const at::Tensor& attention_weights);
 
+// The same from what a layer's projections give: the softmax over the points of a head and the arithmetic of the
+// locations are done inside, so that neither is ever written to memory.
+//
+//   reference_points    [batch or 1, queries, levels or 1, 2 or 4], in shares of the level:
+//                         2: (x, y); a point lies at (x * w, y * h) + offset pixels
+//                         4: (x, y, box_w, box_h); a point lies at (x, y) + offset * (box_w, box_h) * 0.5 / points
+//   sampling_offsets    [batch, queries, heads, levels, points, 2]
+//   attention_logits    [batch, queries, heads, levels * points], or [batch, queries, heads, levels, points]
+//   returns             [batch, queries, heads * channels]
+//
+// Differentiable in value, reference_points, sampling_offsets and attention_logits. Types, devices and errors as above.
+// Dispatches through torch as grouppose::ms_deform_attn_fused.
+at::Tensor MsDeformAttnFused(const at::Tensor& value, const at::Tensor& spatial_shapes,
+                             const at::Tensor& level_start_index, const at::Tensor& reference_points,
+                             const at::Tensor& sampling_offsets, const at::Tensor& attention_logits);
+
 }  // namespace ops
 
 #endif  // OPS_MS_DEFORM_ATTN_MS_DEFORM_ATTN_H_

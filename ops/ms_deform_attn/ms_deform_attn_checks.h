@@ -15,6 +15,17 @@ MsDeformAttnSizes CheckedMsDeformAttnSizes(const at::Tensor& value, const at::Te
                                            const at::Tensor& level_start_index, const at::Tensor& sampling_locations,
                                            const at::Tensor& attention_weights);
 
+// The same for MsDeformAttnFused.
+struct CheckedMsDeformAttnFused {
+  MsDeformAttnSizes sizes;
+  MsDeformAttnReferenceSizes reference;
+};
+CheckedMsDeformAttnFused CheckedMsDeformAttnFusedSizes(const at::Tensor& value, const at::Tensor& spatial_shapes,
+                                                       const at::Tensor& level_start_index,
+                                                       const at::Tensor& reference_points,
+                                                       const at::Tensor& sampling_offsets,
+                                                       const at::Tensor& attention_logits);
+
 void CheckMsDeformAttnGradOutput(const MsDeformAttnSizes& sizes, const at::Tensor& grad_output,
                                  const at::Tensor& value);
 

@@ -35,6 +35,31 @@ struct MsDeformAttnGradients {
   Real* attention_weights = nullptr;
 };
 
+// The layout of the fused entry's reference points: [batch or 1, queries, levels or 1, 2 or 4].
+struct MsDeformAttnReferenceSizes {
+  int64_t batch = 0;        // 1: the same for all images
+  int64_t levels = 0;       // 1: the same for all levels
+  int64_t coordinates = 0;  // 2: (x, y), offsets in pixels; 4: (x, y, w, h), offsets in halves of the box
+};
+
+// Pointers to the inputs of the fused entry.
+template <typename T, typename Real = T>
+struct MsDeformAttnFusedInputs {
+  const T* value = nullptr;
+  const Real* reference_points = nullptr;
+  const Real* sampling_offsets = nullptr;
+  const Real* attention_logits = nullptr;
+};
+
+// Pointers to their gradients. Every element is written; that of the reference points is null where nobody wants it.
+template <typename T, typename Real = T>
+struct MsDeformAttnFusedGradients {
+  T* value = nullptr;
+  Real* reference_points = nullptr;
+  Real* sampling_offsets = nullptr;
+  Real* attention_logits = nullptr;
+};
+
 }  // namespace ops
 
 #endif  // OPS_MS_DEFORM_ATTN_MS_DEFORM_ATTN_SIZES_H_

@@ -361,7 +361,7 @@ TEST(MsDeformAttnTest, WrongLevelsAndTypesAreRefused) {
   ExpectRefused(&Inputs::level_start_index, Integers({1, 20}), {"level 0 is 1", "expected 0"});
   ExpectRefused(&Inputs::value, at::zeros({2, 26, 3, 4}, at::kHalf), {"value is Half", "expected Float or Double"});
   ExpectRefused(&Inputs::value, at::zeros({2, 26, 3, 4}, at::kDouble), {"is Float", "expected Double"});
-  ExpectRefused(&Inputs::weights, at::zeros({2, 6, 3, 2, 2}, at::kDouble), {"attention_weights Double", "Float"});
+  ExpectRefused(&Inputs::weights, at::zeros({2, 6, 3, 2, 2}, at::kDouble), {"attention_weights is Double", "Float"});
   ExpectRefused(&Inputs::level_start_index, at::zeros({2}, at::kInt), {"level_start_index Int", "expected Long"});
 }
 

@@ -101,7 +101,8 @@ INCLUDE_BIG_HEADERS = {
     "ablations/cost/parts.cc": "the backward pass alone is timed",
     "grouppose/loss/criterion.cc": "the losses are one node of the graph",
     "grouppose/nn/recomputation.cc": "a node that runs a module again in the backward pass",
-    "ops/ms_deform_attn/ms_deform_attn.cc": "registers the operator and its gradient",
+    "ops/ms_deform_attn/ms_deform_attn.cc": "registers the operators and their gradients",
+    "ops/ms_deform_attn/ms_deform_attn_cpu_operator.cc": "registers the operators",
     "ops/ms_deform_attn/ms_deform_attn_cuda_operator.cc": "registers the operator",
 }
 
