@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -192,6 +193,18 @@ INSTANTIATE_TEST_SUITE_P(
                             "detections[0]: expected keypoint results, found 'segmentation' without 'bbox'"},
                       Fault{"[1, 2, 3, 4, 5, 6]", "[1, 2, 3]", "[1, 2, 3]",
                             "detections[1].keypoints: expected 6 numbers (x, y, v of 2 keypoints), found 3"}));
+
+TEST(ReadDetections, NumbersOfAnyLengthAreRoundedOnce) {
+  for (const char* score : {"0.567891234567890123456789", "9007199254740993.000000000000000000001",
+                            "123456789012345678901234567890", "1.00000000000000011102230246251565404e0",
+                            "0.0000000000000000000000000000000000123456789012345678901234567", "5e-324"}) {
+    const auto detections = ParseDetections(
+        absl::StrCat(R"([{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 1], "score": )", score, "}]"),
+        "dt.json");
+    ASSERT_TRUE(detections.ok()) << detections.status();
+    EXPECT_EQ((*detections)[0].score, std::strtod(score, nullptr)) << score;
+  }
+}
 
 TEST(ReadDetections, ALoneNumberIsRefused) {
   const auto detections = ParseDetections(" 3", "dt.json");

@@ -10,6 +10,7 @@
 #include "eval/json_fault.h"
 #include "eval/json_literals.h"
 #include "eval/json_skip.h"
+#include "eval/number_scanner.h"
 
 namespace eval {
 namespace {
@@ -83,8 +84,19 @@ bool JsonReader::IsEmptyArray(Value& value) const {
   return absl::StartsWith(absl::StripLeadingAsciiWhitespace(rest.substr(1)), "]");
 }
 
+bool JsonReader::IsDouble(Value& value, double* out) {
+  // simdjson 3.0.1 misreads numbers of more than 19 digits (0.567891234567890123456789 is 8.2e-6 to it): it only says
+  // whether this is one, and moves on
+  const char* const text = json_.data() + OffsetOf(value);
+  if (value.get_double().get(*out)) return false;
+  double exact = 0;
+  // a number too small for a double is none to the scanner, and zero to simdjson
+  if (ScanNumber(text, &exact) != nullptr) *out = exact;
+  return true;
+}
+
 absl::Status JsonReader::Double(Value value, const JsonPlace& place, double* out) {
-  if (!value.get_double().get(*out)) return absl::OkStatus();
+  if (IsDouble(value, out)) return absl::OkStatus();
   if (const double* literal = LiteralAt(OffsetOf(value))) {
     // the mask is a string and has to be read as one to go on
     std::string_view mask;
@@ -100,7 +112,7 @@ absl::Status JsonReader::Integer(Value value, const JsonPlace& place, int64_t* o
   if (!value.get_int64().get(*out)) return absl::OkStatus();
   const size_t offset = OffsetOf(value);
   double number = 0;
-  if (value.get_double().get(number)) return Mismatch(value, place, "an integer");
+  if (!IsDouble(value, &number)) return Mismatch(value, place, "an integer");
   if (number != std::floor(number) || std::abs(number) > kLargestExactInteger) {
     return ErrorAt(offset, place, absl::StrCat("expected an integer of 64 bits, found ", number));
   }

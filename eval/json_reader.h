@@ -78,6 +78,8 @@ class JsonReader {
   // remembers where they stood.
   void MaskLiterals();
   const double* LiteralAt(size_t offset) const;
+  // Reads a number, correctly rounded however many digits it has; false, and nothing read, where the value is none.
+  bool IsDouble(Value& value, double* out);
   // For an error of simdjson's: what is wrong with the text, or else that the value has another type.
   absl::Status Broken(simdjson::error_code error, const JsonPlace& place, absl::string_view expected);
   std::string Describe(Value value, size_t offset);

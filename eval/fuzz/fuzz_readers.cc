@@ -111,7 +111,12 @@ class Fuzzer {
   void Try(const std::string& text, bool keep) {
     current = text;
     StartCoverage();
-    check_(current);
+    try {
+      check_(current);
+    } catch (...) {
+      SaveCurrent();
+      throw;
+    }
     if (TakeNewCoverage() > 0 || keep) corpus_.push_back(text);
   }
 

@@ -43,7 +43,8 @@ void CheckRow(const DetectionRow& row, int stride, const Detection& detection) {
   for (int k = 0; k < kKeypoints; ++k) {
     GROUPPOSE_CHECK(Same(row.keypoints[stride * k], detection.keypoints[3 * k]) &&
                         Same(row.keypoints[stride * k + 1], detection.keypoints[3 * k + 1]),
-                    "keypoint ", k, " differs");
+                    "keypoint ", k, " differs: (", row.keypoints[stride * k], ", ", row.keypoints[stride * k + 1],
+                    ") and (", detection.keypoints[3 * k], ", ", detection.keypoints[3 * k + 1], ")");
   }
 }
 
