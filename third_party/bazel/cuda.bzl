@@ -5,6 +5,7 @@ runtime, which comes with --config=cuda: choose with if_cuda() what is linked on
 """
 
 load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
+load("@rules_cc//cc:defs.bzl", "cc_library")
 
 # The data-centre GPUs of these years, A100 and H100. --define=cuda_architectures=75,80,... compiles for others;
 # --config=cuda does. The code of the last one is included as PTX too, which newer GPUs compile when they load it.
@@ -122,3 +123,29 @@ cuda_library = rule(
     fragments = ["cpp"],
     toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
 )
+
+def cuda_emulated_library(name, src, deps, architecture = 900, **kwargs):
+    """One .cu file, compiled by g++ for tests that run its kernels on the CPU: //ops/cuda_emulator.
+
+    Args:
+      name: of the library; programs that link it compile its headers with OPS_CUDA_EMULATED.
+      src: the .cu file.
+      deps: what the cuda_library of this file has.
+      architecture: what OPS_CUDA_ARCH is, 900 for sm_90.
+      **kwargs: as for cc_library.
+    """
+    native.genrule(
+        name = name + "_source",
+        srcs = [src],
+        outs = [name + ".cc"],
+        cmd = "echo '#include \"%s/%s\"' > $@" % (native.package_name(), src),
+    )
+    cc_library(
+        name = name,
+        testonly = True,
+        srcs = [name + ".cc"],
+        local_defines = ["OPS_CUDA_ARCH=%d" % architecture],
+        textual_hdrs = [src],
+        deps = deps + ["//ops/cuda_emulator"],
+        **kwargs
+    )
