@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "base/parallel.h"
 #include "base/status.h"
 #include "eval/resampled_metrics.h"
 
@@ -57,14 +58,26 @@ void Judge(Comparison* comparison) {
   }
 }
 
-absl::StatusOr<Metrics> EvaluateOne(const Dataset& dataset, const std::vector<Detection>& detections,
-                                    const std::string& name, const CompareOptions& options) {
+// Of the two results, the names of whose files are in the options.
+EvaluatorOptions OptionsFor(const CompareOptions& options, const std::string& detections_name) {
   EvaluatorOptions evaluator;
   evaluator.dataset = options.dataset;
+  evaluator.quirks = options.quirks;
   evaluator.ranking = true;
+  evaluator.threads = base::ThreadsOfFlag(options.threads);
   evaluator.annotations_name = options.annotations_name;
-  evaluator.detections_name = name;
-  return Evaluate(dataset, detections, evaluator);
+  evaluator.detections_name = detections_name;
+  return evaluator;
+}
+
+absl::Status CheckResampling(const Dataset& dataset, const CompareOptions& options) {
+  if (options.resamples < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("expected at least one resample, found ", options.resamples));
+  }
+  if (dataset.images.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(options.annotations_name, ": has no images to draw from"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -78,16 +91,19 @@ bool Comparison::too_few_resamples() const { return 2.0 * num_tests() / (num_res
 
 absl::StatusOr<Comparison> Compare(const Dataset& dataset, const std::vector<Detection>& a,
                                    const std::vector<Detection>& b, const CompareOptions& options) {
-  if (options.resamples < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("expected at least one resample, found ", options.resamples));
-  }
-  if (dataset.images.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(options.annotations_name, ": has no images to draw from"));
-  }
-  ASSIGN_OR_RETURN(const Metrics metrics_a, EvaluateOne(dataset, a, options.a_name, options));
-  ASSIGN_OR_RETURN(const Metrics metrics_b, EvaluateOne(dataset, b, options.b_name, options));
+  RETURN_IF_ERROR(CheckResampling(dataset, options));
+  ASSIGN_OR_RETURN(const DetectionTable table_a, CheckedTableOf(a, OptionsFor(options, options.a_name)));
+  ASSIGN_OR_RETURN(const DetectionTable table_b, CheckedTableOf(b, OptionsFor(options, options.b_name)));
+  return CompareTables(dataset, table_a, table_b, options);
+}
+
+absl::StatusOr<Comparison> CompareTables(const Dataset& dataset, const DetectionTable& a, const DetectionTable& b,
+                                         const CompareOptions& options) {
+  RETURN_IF_ERROR(CheckResampling(dataset, options));
+  ASSIGN_OR_RETURN(const Metrics metrics_a, EvaluateTable(dataset, a, OptionsFor(options, options.a_name)));
+  ASSIGN_OR_RETURN(const Metrics metrics_b, EvaluateTable(dataset, b, OptionsFor(options, options.b_name)));
   const auto bootstrap = [&](const Metrics& metrics) {
-    return ResampledMetrics(dataset, options.dataset, metrics)
+    return ResampledMetrics(dataset, options.dataset, metrics, options.quirks)
         .Bootstrap(options.resamples, options.seed, options.threads);
   };
   const std::vector<std::vector<double>> resampled_a = bootstrap(metrics_a), resampled_b = bootstrap(metrics_b);

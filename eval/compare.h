@@ -17,12 +17,15 @@
 #include "absl/status/statusor.h"
 #include "base/statistics.h"
 #include "eval/annotations.h"
+#include "eval/detection_table.h"
 #include "eval/evaluator.h"
+#include "eval/quirks.h"
 
 namespace eval {
 
 struct CompareOptions {
   KeypointDataset dataset = Coco();
+  Quirks quirks = OfficialQuirks();
   int resamples = 10000;
   uint64_t seed = 0;
   double confidence = 0.95;
@@ -63,6 +66,9 @@ struct Comparison {
 // InvalidArgument: what Evaluate refuses; a data set without images; fewer than one resample.
 absl::StatusOr<Comparison> Compare(const Dataset& dataset, const std::vector<Detection>& a,
                                    const std::vector<Detection>& b, const CompareOptions& options);
+// The keypoints of the tables' rows are as many as the data set has.
+absl::StatusOr<Comparison> CompareTables(const Dataset& dataset, const DetectionTable& a, const DetectionTable& b,
+                                         const CompareOptions& options);
 
 }  // namespace eval
 

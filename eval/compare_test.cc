@@ -51,6 +51,7 @@ std::vector<std::vector<double>> DifferencesByHand(const Scene& scene, const std
     const std::vector<int> counts = base::BootstrapCounts(images, options.seed, r);
     EvaluatorOptions evaluator;
     evaluator.dataset = options.dataset;
+    evaluator.quirks = options.quirks;
     const Scene of_a = Repeated(scene, counts), of_b = Repeated({scene.dataset, b}, counts);
     const auto metrics_a = Evaluate(of_a.dataset, of_a.detections, evaluator);
     const auto metrics_b = Evaluate(of_b.dataset, of_b.detections, evaluator);
@@ -63,11 +64,10 @@ std::vector<std::vector<double>> DifferencesByHand(const Scene& scene, const std
   return differences;
 }
 
-TEST(Compare, EqualsEvaluatingEveryResample) {
+void ExpectEqualsEvaluatingEveryResample(const CompareOptions& options) {
   // so few images that some resamples have no large person
   const Scene scene = DrawScene(8, 4);
   const std::vector<Detection> b = Shifted(scene.detections, 4);
-  const CompareOptions options = Options(60, 7);
   const std::vector<std::vector<double>> differences = DifferencesByHand(scene, b, options);
   const Comparison comparison = MustCompare(scene, b, options);
   ASSERT_EQ(comparison.metrics.size(), differences.size());
@@ -79,9 +79,30 @@ TEST(Compare, EqualsEvaluatingEveryResample) {
     EXPECT_EQ(metric.interval.estimate, expected.estimate) << metric.name;
     EXPECT_EQ(metric.interval.low, expected.low) << metric.name;
     EXPECT_EQ(metric.interval.high, expected.high) << metric.name;
-    some_are_missing |= metric.resamples < 60;
+    some_are_missing |= metric.resamples < options.resamples;
   }
   EXPECT_TRUE(some_are_missing);
+}
+
+TEST(Compare, EqualsEvaluatingEveryResample) { ExpectEqualsEvaluatingEveryResample(Options(60, 7)); }
+
+TEST(Compare, EqualsEvaluatingEveryResampleWithoutQuirks) {
+  CompareOptions options = Options(60, 7);
+  options.quirks = CorrectedQuirks();
+  ExpectEqualsEvaluatingEveryResample(options);
+}
+
+// Persons of whom the file says that they have no keypoints, although it lists some, count without quirks only.
+TEST(Compare, TakesQuirks) {
+  const Scene scene = DrawScene(20, 2);
+  CompareOptions options = Options(200);
+  const MetricComparison official = Of(MustCompare(scene, Shifted(scene.detections, 3), options), "AP");
+  options.quirks = CorrectedQuirks();
+  const MetricComparison corrected = Of(MustCompare(scene, Shifted(scene.detections, 3), options), "AP");
+  EXPECT_GT(std::abs(corrected.a - official.a), 1e-3);
+  EXPECT_GT(std::abs(corrected.b - official.b), 1e-3);
+  EXPECT_NE(corrected.interval.low, official.interval.low);
+  EXPECT_NE(corrected.interval.high, official.interval.high);
 }
 
 TEST(Compare, TellsAWorseResultFromABetterOne) {

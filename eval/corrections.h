@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "eval/annotations.h"
+#include "eval/detection_table.h"
 #include "eval/diagnosis.h"
 #include "eval/keypoint_dataset.h"
 
@@ -17,15 +18,13 @@ namespace eval {
 //   miss                at the distance of kNearSimilarity
 //   inversion and swap  as far from its own place as it is from the one it was taken for
 // Only the distance matters for the OKS with the person itself; it is laid along x.
-std::vector<Detection> CorrectKeypoints(std::vector<Detection> detections, const Dataset& dataset,
-                                        const KeypointDataset& description, const Diagnosis& diagnosis,
-                                        const std::vector<KeypointKind>& kinds);
+DetectionTable CorrectKeypoints(DetectionTable detections, const Dataset& dataset, const KeypointDataset& description,
+                                const Diagnosis& diagnosis, const std::vector<KeypointKind>& kinds);
 
 // The detections with the scores that would have ranked them best: each scores its highest OKS with a person who
 // counts, and where several are of one person, soft non-maximum suppression (Bodla et al., ICCV 2017; Gaussian,
 // variance 0.5) by the OKS between detections lowers all but the best. Detections of an image without persons score 0.
-std::vector<Detection> WithOptimalScores(std::vector<Detection> detections, const Dataset& dataset,
-                                         const KeypointDataset& description);
+DetectionTable WithOptimalScores(DetectionTable detections, const Dataset& dataset, const KeypointDataset& description);
 
 }  // namespace eval
 

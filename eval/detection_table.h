@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "eval/annotations.h"
+#include "eval/quirks.h"
 
 namespace eval {
 
@@ -26,10 +27,20 @@ struct DetectionTable {
   int stride = 2;
   // What the rows' keypoints point into; empty where that belongs to somebody else.
   std::vector<std::shared_ptr<double[]>> storage;
+
+  // x, and y behind it.
+  const double* Keypoint(int row, int k) const { return rows[row].keypoints + stride * k; }
 };
 
 // A table over detections that outlive it.
 DetectionTable TableOf(const std::vector<Detection>& detections);
+
+// Width times height of the smallest box around the keypoints, square pixels; NaN where a coordinate is NaN.
+double AreaOfExtents(const DetectionRow& row, int stride, int num_keypoints);
+
+// The area by which a detection is medium or large: of its box, or of its keypoints where it has none. By
+// Quirks::first_detection_decides_about_boxes the first of the table says which for all.
+double AreaOfDetection(const DetectionTable& table, int row, int num_keypoints, const Quirks& quirks);
 
 }  // namespace eval
 

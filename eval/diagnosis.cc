@@ -5,28 +5,11 @@
 #include <limits>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/strings/str_cat.h"
-#include "base/status.h"
+#include "base/check.h"
 #include "eval/oks.h"
 
 namespace eval {
 namespace {
-
-using PositionOfId = absl::flat_hash_map<int64_t, int>;
-
-absl::StatusOr<PositionOfId> IndexAnnotations(const Dataset& dataset) {
-  PositionOfId position_of_id;
-  for (size_t i = 0; i < dataset.annotations.size(); ++i) {
-    const int64_t id = dataset.annotations[i].id;
-    const auto [entry, is_new] = position_of_id.emplace(id, static_cast<int>(i));
-    if (!is_new) {
-      return absl::InvalidArgumentError(absl::StrCat("annotations[", i, "] has the id ", id, " of annotations[",
-                                                     entry->second, "]; expected ids that differ"));
-    }
-  }
-  return position_of_id;
-}
 
 // The detections and annotations of one category in one image.
 struct Scene {
@@ -40,16 +23,18 @@ struct Scene {
   double Oks(int detection, int annotation) const { return (*oks)[detection * annotations.size() + annotation]; }
 };
 
-Scene SceneOf(const ImageDetails& details, const PositionOfId& position_of_id) {
+Scene SceneOf(const ImageDetails& details) {
   Scene scene;
   scene.oks = &details.oks;
   for (const int64_t id : details.detection_ids) scene.detections.push_back(static_cast<int>(id) - 1);
   std::vector<std::pair<int, bool>> in_file_order;
-  for (size_t j = 0; j < details.annotation_ids.size(); ++j) {
-    in_file_order.emplace_back(position_of_id.at(details.annotation_ids[j]), details.annotation_ignored[j]);
+  for (size_t j = 0; j < details.annotation_positions.size(); ++j) {
+    in_file_order.emplace_back(details.annotation_positions[j], details.annotation_ignored[j]);
   }
   std::sort(in_file_order.begin(), in_file_order.end());
   for (const auto& [position, ignored] : in_file_order) {
+    GROUPPOSE_CHECK(scene.annotations.empty() || scene.annotations.back() != position, "annotation ", position,
+                    " is in an image twice: annotations replace each other");
     scene.annotations.push_back(position);
     scene.ignored.push_back(ignored);
   }
@@ -58,7 +43,7 @@ Scene SceneOf(const ImageDetails& details, const PositionOfId& position_of_id) {
 
 // For each detection the annotation of the scene that it belongs to, or -1: the official tool's matching, at
 // kLocalisationOks.
-std::vector<int> MatchScene(const Scene& scene, const Dataset& dataset) {
+std::vector<int> MatchScene(const Scene& scene, const Dataset& dataset, const Quirks& quirks) {
   std::vector<int> matches(scene.num_detections(), -1);
   std::vector<bool> taken(scene.num_annotations());
   for (int i = 0; i < scene.num_detections(); ++i) {
@@ -67,9 +52,11 @@ std::vector<int> MatchScene(const Scene& scene, const Dataset& dataset) {
     for (const bool ignored : {false, true}) {
       for (int j = 0; j < scene.num_annotations() && !(ignored && matches[i] >= 0 && !scene.ignored[matches[i]]); ++j) {
         const bool crowd = dataset.annotations[scene.annotations[j]].iscrowd;
+        const double oks = scene.Oks(i, j);
         // a NaN is not below: it matches, as in the official tool
-        if (scene.ignored[j] != ignored || (taken[j] && !crowd) || scene.Oks(i, j) < best) continue;
-        best = scene.Oks(i, j);
+        if (scene.ignored[j] != ignored || (taken[j] && !crowd) || oks < best) continue;
+        if (std::isnan(oks) && !quirks.nan_similarity_matches) continue;
+        best = oks;
         matches[i] = j;
       }
     }
@@ -81,15 +68,16 @@ std::vector<int> MatchScene(const Scene& scene, const Dataset& dataset) {
 // One evaluation's worth of diagnosis, scene by scene.
 class Diagnoser {
  public:
-  Diagnoser(const Dataset& dataset, const std::vector<Detection>& detections, const KeypointDataset& description)
+  Diagnoser(const Dataset& dataset, const DetectionTable& detections, const EvaluatorOptions& options)
       : dataset_(dataset),
         detections_(detections),
-        description_(description),
-        oks_(description),
-        mirror_(MirrorImages(description)) {}
+        description_(options.dataset),
+        quirks_(options.quirks),
+        oks_(options.dataset),
+        mirror_(MirrorImages(options.dataset)) {}
 
   void Add(const Scene& scene, bool mirrored) {
-    std::vector<int> matches = MatchScene(scene, dataset_);
+    std::vector<int> matches = MatchScene(scene, dataset_, quirks_);
     AddPersons(scene, matches, /*mirrored=*/false);
     if (mirrored) {
       const std::vector<int> exchanged = MatchMirrored(scene, matches);
@@ -109,7 +97,6 @@ class Diagnoser {
   void AddUnmatched(const Scene& scene, const std::vector<int>& matches);
   void AddMissed(const Scene& scene, const std::vector<int>& matches);
 
-  std::vector<double> Exchanged(const std::vector<double>& keypoints) const;
   // OKS with left and right exchanged.
   double ExchangedOks(int detection, int annotation) const;
   DiagnosedKeypoint DiagnoseKeypoint(const Scene& scene, int own, int k, const double* detected) const;
@@ -117,25 +104,22 @@ class Diagnoser {
   double Similarity(int k, const double* detected, int annotation, int other) const;
 
   const Dataset& dataset_;
-  const std::vector<Detection>& detections_;
+  const DetectionTable& detections_;
   const KeypointDataset& description_;
+  const Quirks& quirks_;
   const Oks oks_;
   const std::vector<int> mirror_;
   Diagnosis diagnosis_;
 };
 
-std::vector<double> Diagnoser::Exchanged(const std::vector<double>& keypoints) const {
-  std::vector<double> exchanged(keypoints.size());
-  for (size_t k = 0; k < mirror_.size(); ++k) {
-    std::copy_n(keypoints.data() + 3 * mirror_[k], 3, exchanged.data() + 3 * k);
-  }
-  return exchanged;
-}
-
 double Diagnoser::ExchangedOks(int detection, int annotation) const {
-  const std::vector<double> exchanged = Exchanged(detections_[detection].keypoints);
+  // x, y of each keypoint
+  std::vector<double> exchanged(2 * mirror_.size());
+  for (size_t k = 0; k < mirror_.size(); ++k) {
+    std::copy_n(detections_.Keypoint(detection, mirror_[k]), 2, exchanged.data() + 2 * k);
+  }
   const Annotation& person = dataset_.annotations[annotation];
-  return oks_(exchanged.data(), {person.keypoints.data(), person.bbox, AreaOf(person, description_.area_rule)});
+  return oks_(exchanged.data(), {person.keypoints.data(), person.bbox, AreaOf(person, description_.area_rule)}, 2);
 }
 
 std::vector<int> Diagnoser::MatchMirrored(const Scene& scene, const std::vector<int>& matches) const {
@@ -170,7 +154,7 @@ void Diagnoser::AddPersons(const Scene& scene, const std::vector<int>& matches, 
     person.mirrored = mirrored;
     const std::vector<double>& places = dataset_.annotations[person.annotation].keypoints;
     for (int k = 0; k < description_.num_keypoints(); ++k) {
-      const double* detected = detections_[person.detection].keypoints.data() + 3 * k;
+      const double* detected = detections_.Keypoint(person.detection, k);
       person.keypoints.push_back(places[3 * k + 2] > 0 ? DiagnoseKeypoint(scene, person.annotation, k, detected)
                                                        : DiagnosedKeypoint());
     }
@@ -290,11 +274,10 @@ int Diagnosis::CountUnmatched(UnmatchedKind kind) const {
                                         [kind](const auto& detection) { return detection.kind == kind; }));
 }
 
-absl::StatusOr<Diagnosis> Diagnose(const Dataset& dataset, const std::vector<Detection>& detections,
-                                   const KeypointDataset& description, const Metrics& metrics, bool mirrored) {
-  ASSIGN_OR_RETURN(const PositionOfId position_of_id, IndexAnnotations(dataset));
-  Diagnoser diagnoser(dataset, detections, description);
-  for (const ImageDetails& details : metrics.per_image) diagnoser.Add(SceneOf(details, position_of_id), mirrored);
+Diagnosis Diagnose(const Dataset& dataset, const DetectionTable& detections, const EvaluatorOptions& options,
+                   const Metrics& metrics, bool mirrored) {
+  Diagnoser diagnoser(dataset, detections, options);
+  for (const ImageDetails& details : metrics.per_image) diagnoser.Add(SceneOf(details), mirrored);
   return diagnoser.Finish();
 }
 

@@ -2,8 +2,8 @@
 // Error Diagnosis in Multi-Instance Pose Estimation", ICCV 2017, section 3. eval/explain.md has the definitions.
 //
 //   options.details = true;
-//   ASSIGN_OR_RETURN(const eval::Metrics metrics, eval::Evaluate(dataset, detections, options));
-//   ASSIGN_OR_RETURN(const eval::Diagnosis diagnosis, eval::Diagnose(dataset, detections, options.dataset, metrics));
+//   ASSIGN_OR_RETURN(const eval::Metrics metrics, eval::EvaluateTable(dataset, table, options));
+//   const eval::Diagnosis diagnosis = eval::Diagnose(dataset, table, options, metrics);
 //   diagnosis.persons[0].keypoints[9].kind;   // of the left wrist: eval::KeypointKind::kInversion
 #ifndef EVAL_DIAGNOSIS_H_
 #define EVAL_DIAGNOSIS_H_
@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "eval/annotations.h"
+#include "eval/detection_table.h"
 #include "eval/evaluator.h"
 #include "eval/keypoint_dataset.h"
 
@@ -50,7 +50,7 @@ struct DiagnosedKeypoint {
 // A person who counts, and the detection that belongs to it.
 struct DiagnosedPerson {
   int annotation = 0;        // position in Dataset::annotations
-  int detection = 0;         // position in the list of detections
+  int detection = 0;         // position in the table of detections
   double oks = 0;            // as detected
   double exchanged_oks = 0;  // with left and right exchanged
   bool mirrored = false;     // found by kMirroredOks
@@ -89,10 +89,11 @@ struct Diagnosis {
   int CountUnmatched(UnmatchedKind kind) const;
 };
 
-// `metrics` of Evaluate with EvaluatorOptions::details. Without `mirrored`, exactly the paper's matching.
-// InvalidArgument where two annotations have the same id, for then nobody can say which of them was found.
-absl::StatusOr<Diagnosis> Diagnose(const Dataset& dataset, const std::vector<Detection>& detections,
-                                   const KeypointDataset& description, const Metrics& metrics, bool mirrored = true);
+// `metrics` of EvaluateTable with these options, EvaluatorOptions::details among them. Without `mirrored`, exactly the
+// paper's matching. No annotation may stand in the place of another of the same id: without that quirk, they do not
+// (what is broken here is an invariant: CheckError).
+Diagnosis Diagnose(const Dataset& dataset, const DetectionTable& detections, const EvaluatorOptions& options,
+                   const Metrics& metrics, bool mirrored = true);
 
 // The partner of each keypoint in the flip pairs; itself where it has none.
 std::vector<int> MirrorImages(const KeypointDataset& description);

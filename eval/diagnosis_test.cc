@@ -40,11 +40,10 @@ Diagnosis MustDiagnose(const Dataset& dataset, const std::vector<Detection>& det
   EvaluatorOptions options;
   options.dataset = ThreeKeypoints();
   options.details = true;
-  const auto metrics = Evaluate(dataset, detections, options);
+  const DetectionTable table = TableOf(detections);
+  const auto metrics = EvaluateTable(dataset, table, options);
   EXPECT_TRUE(metrics.ok()) << metrics.status();
-  const auto diagnosis = Diagnose(dataset, detections, options.dataset, *metrics, mirrored);
-  EXPECT_TRUE(diagnosis.ok()) << diagnosis.status();
-  return *diagnosis;
+  return Diagnose(dataset, table, options, *metrics, mirrored);
 }
 
 Dataset DatasetOf(const std::vector<Annotation>& persons) {
@@ -159,15 +158,15 @@ TEST(Corrections, PutKeypointsAtTheSimilarityOfTheirKind) {
   const Diagnosis diagnosis = MustDiagnose(dataset, detections);
   ASSERT_EQ(diagnosis.persons.size(), 2u);
   const Oks oks(description);
-  const auto similarity = [&](const std::vector<Detection>& corrected, int person, int k) {
+  const auto similarity = [&](const DetectionTable& corrected, int person, int k) {
     const Annotation& annotation = dataset.annotations[person];
     double similarities[3];
-    oks.PerKeypoint(corrected[person].keypoints.data(), {annotation.keypoints.data(), annotation.bbox, 10000},
+    oks.PerKeypoint(corrected.rows[person].keypoints, {annotation.keypoints.data(), annotation.bbox, 10000},
                     similarities);
     return similarities[k];
   };
   const auto correct = [&](const Kinds& kinds) {
-    return CorrectKeypoints(detections, dataset, description, diagnosis, kinds);
+    return CorrectKeypoints(TableOf(detections), dataset, description, diagnosis, kinds);
   };
   EXPECT_NEAR(similarity(correct({kJitter}), 0, 2), 0.85, 1e-8);
   EXPECT_GE(similarity(correct({kJitter}), 0, 2), 0.85);
@@ -175,17 +174,23 @@ TEST(Corrections, PutKeypointsAtTheSimilarityOfTheirKind) {
   EXPECT_GE(similarity(correct({kMiss}), 0, 1), 0.5);
   EXPECT_NEAR(similarity(correct({kInversion}), 1, 0), 0.9, 1e-8);
   // and nothing else moves
-  EXPECT_EQ(correct({kSwap})[0].keypoints, detections[0].keypoints);
-  EXPECT_EQ(correct({kJitter})[1].keypoints, detections[1].keypoints);
+  const auto expect_unmoved = [&](const DetectionTable& corrected, int row) {
+    for (int k = 0; k < 3; ++k) {
+      EXPECT_EQ(corrected.Keypoint(row, k)[0], detections[row].keypoints[3 * k]) << k;
+      EXPECT_EQ(corrected.Keypoint(row, k)[1], detections[row].keypoints[3 * k + 1]) << k;
+    }
+  };
+  expect_unmoved(correct({kSwap}), 0);
+  expect_unmoved(correct({kJitter}), 1);
+  expect_unmoved(TableOf(detections), 0);
   EXPECT_EQ(similarity(correct({kJitter, kMiss, kInversion}), 0, 0), 1);
 }
 
 TEST(Corrections, OptimalScoresRankByOks) {
   const Dataset dataset = DatasetOf({Person(1, 0), Person(2, 300)});
-  const std::vector<Detection> scored =
-      WithOptimalScores({At({6, 50, 106, 50, 56, 0}, 0.9), At({0, 50, 100, 50, 50, 0}, 0.1),
-                         At({300, 50, 400, 50, 350, 0}, 0.5), At({9000, 0, 9000, 0, 9000, 0}, 1)},
-                        dataset, ThreeKeypoints());
+  const std::vector<Detection> detections = {At({6, 50, 106, 50, 56, 0}, 0.9), At({0, 50, 100, 50, 50, 0}, 0.1),
+                                             At({300, 50, 400, 50, 350, 0}, 0.5), At({9000, 0, 9000, 0, 9000, 0}, 1)};
+  const std::vector<DetectionRow> scored = WithOptimalScores(TableOf(detections), dataset, ThreeKeypoints()).rows;
   EXPECT_EQ(scored[1].score, 1);
   EXPECT_EQ(scored[2].score, 1);
   // the second of its person resembles the first: 0.835 without suppression

@@ -40,10 +40,10 @@ std::vector<Ranking> WithoutMissed(std::vector<Ranking> rankings, int threshold)
   return rankings;
 }
 
-ApByThreshold ApWithoutMissed(const std::vector<Ranking>& rankings) {
-  ApByThreshold result = ApOfRankings(rankings, kAllAreas);
+ApByThreshold ApWithoutMissed(const std::vector<Ranking>& rankings, const Quirks& quirks) {
+  ApByThreshold result = ApOfRankings(rankings, kAllAreas, quirks);
   for (int t = 0; t < kNumThresholds; ++t) {
-    const ApByThreshold at = ApOfRankings(WithoutMissed(rankings, t), kAllAreas);
+    const ApByThreshold at = ApOfRankings(WithoutMissed(rankings, t), kAllAreas, quirks);
     // where nobody is found, nobody is left to be missed
     result.at[t] = at.at[t] < 0 ? 0 : at.at[t];
     std::copy_n(at.precision.begin() + t * kNumRecalls, kNumRecalls, result.precision.begin() + t * kNumRecalls);
@@ -60,41 +60,47 @@ ApByThreshold PerfectAp() {
 // Evaluates what corrections have made of the detections.
 class CostMeter {
  public:
-  CostMeter(const Dataset& dataset, const std::vector<Detection>& detections, EvaluatorOptions options,
+  CostMeter(const Dataset& dataset, const DetectionTable& detections, EvaluatorOptions options,
             const Diagnosis& diagnosis)
       : dataset_(dataset), detections_(detections), options_(std::move(options)), diagnosis_(diagnosis) {
     options_.details = false;
     options_.ranking = true;
   }
 
-  std::vector<Detection> Corrected(const std::vector<KeypointKind>& kinds) const {
+  DetectionTable Corrected(const std::vector<KeypointKind>& kinds) const {
     return CorrectKeypoints(detections_, dataset_, options_.dataset, diagnosis_, kinds);
   }
-  std::vector<Detection> Rescored(std::vector<Detection> detections) const {
+  DetectionTable Rescored(DetectionTable detections) const {
     return WithOptimalScores(std::move(detections), dataset_, options_.dataset);
   }
-  absl::StatusOr<std::vector<Ranking>> Rank(const std::vector<Detection>& detections) const {
-    ASSIGN_OR_RETURN(Metrics metrics, Evaluate(dataset_, detections, options_));
+  absl::StatusOr<std::vector<Ranking>> Rank(const DetectionTable& detections) const {
+    ASSIGN_OR_RETURN(Metrics metrics, EvaluateTable(dataset_, detections, options_));
     return std::move(metrics.rankings);
+  }
+  ApByThreshold Ap(const std::vector<Ranking>& rankings) const {
+    return ApOfRankings(rankings, kAllAreas, options_.quirks);
+  }
+  ApByThreshold ApWithoutMissed(const std::vector<Ranking>& rankings) const {
+    return eval::ApWithoutMissed(rankings, options_.quirks);
   }
 
  private:
   const Dataset& dataset_;
-  const std::vector<Detection>& detections_;
+  const DetectionTable& detections_;
   EvaluatorOptions options_;
   const Diagnosis& diagnosis_;
 };
 
-absl::Status MeasureAlone(const CostMeter& meter, const std::vector<Detection>& detections,
+absl::Status MeasureAlone(const CostMeter& meter, const DetectionTable& detections,
                           const std::vector<Ranking>& rankings, ErrorCosts* costs) {
   for (const auto& [error, keypoint] : kLocalisationKinds) {
     ASSIGN_OR_RETURN(const std::vector<Ranking> corrected, meter.Rank(meter.Corrected({keypoint})));
-    costs->costs[static_cast<int>(error)].alone = ApOfRankings(corrected, kAllAreas);
+    costs->costs[static_cast<int>(error)].alone = meter.Ap(corrected);
   }
   ASSIGN_OR_RETURN(const std::vector<Ranking> rescored, meter.Rank(meter.Rescored(detections)));
-  costs->costs[static_cast<int>(ErrorKind::kScoring)].alone = ApOfRankings(rescored, kAllAreas);
-  costs->costs[static_cast<int>(ErrorKind::kBackground)].alone = ApOfRankings(WithoutWrong(rankings), kAllAreas);
-  costs->costs[static_cast<int>(ErrorKind::kMissed)].alone = ApWithoutMissed(rankings);
+  costs->costs[static_cast<int>(ErrorKind::kScoring)].alone = meter.Ap(rescored);
+  costs->costs[static_cast<int>(ErrorKind::kBackground)].alone = meter.Ap(WithoutWrong(rankings));
+  costs->costs[static_cast<int>(ErrorKind::kMissed)].alone = meter.ApWithoutMissed(rankings);
   return absl::OkStatus();
 }
 
@@ -103,11 +109,11 @@ absl::Status MeasureInTurn(const CostMeter& meter, ErrorCosts* costs) {
   for (const auto& [error, keypoint] : kLocalisationKinds) {
     kinds.push_back(keypoint);
     ASSIGN_OR_RETURN(const std::vector<Ranking> corrected, meter.Rank(meter.Corrected(kinds)));
-    costs->costs[static_cast<int>(error)].in_turn = ApOfRankings(corrected, kAllAreas);
+    costs->costs[static_cast<int>(error)].in_turn = meter.Ap(corrected);
   }
   ASSIGN_OR_RETURN(const std::vector<Ranking> rescored, meter.Rank(meter.Rescored(meter.Corrected(kinds))));
-  costs->costs[static_cast<int>(ErrorKind::kScoring)].in_turn = ApOfRankings(rescored, kAllAreas);
-  costs->costs[static_cast<int>(ErrorKind::kBackground)].in_turn = ApOfRankings(WithoutWrong(rescored), kAllAreas);
+  costs->costs[static_cast<int>(ErrorKind::kScoring)].in_turn = meter.Ap(rescored);
+  costs->costs[static_cast<int>(ErrorKind::kBackground)].in_turn = meter.Ap(WithoutWrong(rescored));
   costs->costs[static_cast<int>(ErrorKind::kMissed)].in_turn = PerfectAp();
   return absl::OkStatus();
 }
@@ -125,7 +131,7 @@ const ErrorCost& ErrorCosts::largest() const {
                            [](const ErrorCost& a, const ErrorCost& b) { return a.gain_in_turn < b.gain_in_turn; });
 }
 
-ApByThreshold ApOfRankings(const std::vector<Ranking>& rankings, int area) {
+ApByThreshold ApOfRankings(const std::vector<Ranking>& rankings, int area, const Quirks& quirks) {
   ApByThreshold result;
   std::vector<LaneCurves> categories;
   for (const Ranking& ranking : rankings) {
@@ -133,7 +139,7 @@ ApByThreshold ApOfRankings(const std::vector<Ranking>& rankings, int area) {
     // every image once, in the first lane
     std::vector<uint16_t> counts(num_images * kLanes);
     for (size_t i = 0; i < num_images; ++i) counts[i * kLanes] = 1;
-    categories.push_back(RankedCategory(ranking, area, std::vector<bool>(num_images, true)).Count(counts));
+    categories.push_back(RankedCategory(ranking, area, std::vector<bool>(num_images, true), quirks).Count(counts));
   }
   std::vector<double> all;
   for (int t = 0; t < kNumThresholds; ++t) {
@@ -151,11 +157,11 @@ ApByThreshold ApOfRankings(const std::vector<Ranking>& rankings, int area) {
   return result;
 }
 
-absl::StatusOr<ErrorCosts> MeasureErrorCosts(const Dataset& dataset, const std::vector<Detection>& detections,
+absl::StatusOr<ErrorCosts> MeasureErrorCosts(const Dataset& dataset, const DetectionTable& detections,
                                              const EvaluatorOptions& options, const Metrics& metrics,
                                              const Diagnosis& diagnosis) {
   ErrorCosts costs;
-  costs.baseline = ApOfRankings(metrics.rankings, kAllAreas);
+  costs.baseline = ApOfRankings(metrics.rankings, kAllAreas, options.quirks);
   for (int kind = 0; kind < kNumErrorKinds; ++kind) {
     costs.costs.emplace_back();
     costs.costs.back().kind = static_cast<ErrorKind>(kind);

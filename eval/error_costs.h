@@ -11,8 +11,10 @@
 
 #include "absl/status/statusor.h"
 #include "eval/annotations.h"
+#include "eval/detection_table.h"
 #include "eval/diagnosis.h"
 #include "eval/evaluator.h"
+#include "eval/quirks.h"
 
 namespace eval {
 
@@ -42,13 +44,14 @@ struct ErrorCosts {
   const ErrorCost& largest() const;
 };
 
-// `metrics` of Evaluate with rankings. -1 everywhere where no annotation counts.
-absl::StatusOr<ErrorCosts> MeasureErrorCosts(const Dataset& dataset, const std::vector<Detection>& detections,
+// `metrics` of EvaluateTable with rankings and these options, `diagnosis` of the same. Who counts is what num_keypoints
+// says. -1 everywhere where no annotation counts.
+absl::StatusOr<ErrorCosts> MeasureErrorCosts(const Dataset& dataset, const DetectionTable& detections,
                                              const EvaluatorOptions& options, const Metrics& metrics,
                                              const Diagnosis& diagnosis);
 
 // AP from rankings, without evaluating again; [area] is a position in Metrics::area_labels.
-ApByThreshold ApOfRankings(const std::vector<Ranking>& rankings, int area);
+ApByThreshold ApOfRankings(const std::vector<Ranking>& rankings, int area, const Quirks& quirks);
 
 }  // namespace eval
 

@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/status.h"
+#include "eval/matching.h"
+#include "eval/oks.h"
 
 namespace eval {
 namespace {
@@ -26,6 +28,31 @@ std::vector<KeypointSummary> SummariseKeypoints(const Diagnosis& diagnosis, cons
     summaries.push_back(std::move(summary));
   }
   return summaries;
+}
+
+// The annotations as evaluation takes them, so that whoever changes one changes nobody else.
+struct Settled {
+  Dataset dataset;
+  EvaluatorOptions options;    // that give the settled data set the numbers of the one that was given
+  std::vector<int> positions;  // of its annotations in the one that was given
+};
+
+// Every annotation stands for itself, and num_keypoints says who counts.
+Settled Settle(const Dataset& dataset, const EvaluatorOptions& options) {
+  Settled settled;
+  settled.options = options;
+  settled.options.details = settled.options.ranking = true;
+  settled.options.quirks.last_annotation_of_an_id_replaces_the_others = false;
+  settled.options.quirks.num_keypoints_decides_who_counts = true;
+  settled.positions = MakeGroups(dataset, DetectionTable(), options.quirks).annotations;
+  settled.dataset.images = dataset.images;
+  settled.dataset.categories = dataset.categories;
+  for (const int position : settled.positions) {
+    Annotation annotation = dataset.annotations[position];
+    if (!options.quirks.num_keypoints_decides_who_counts) annotation.num_keypoints = NumLabelled(annotation);
+    settled.dataset.annotations.push_back(std::move(annotation));
+  }
+  return settled;
 }
 
 std::string Percent(int64_t part, int64_t whole) {
@@ -102,27 +129,37 @@ std::string Explanation::Headline() const {
 
 absl::StatusOr<Explanation> Explain(const Dataset& dataset, const std::vector<Detection>& detections,
                                     const EvaluatorOptions& options) {
-  EvaluatorOptions with_details = options;
-  with_details.details = with_details.ranking = true;
+  ASSIGN_OR_RETURN(const DetectionTable table, CheckedTableOf(detections, options));
+  return ExplainTable(dataset, table, options);
+}
+
+absl::StatusOr<Explanation> ExplainTable(const Dataset& dataset, const DetectionTable& detections,
+                                         const EvaluatorOptions& options) {
   Explanation explanation;
   explanation.dataset = options.dataset;
   explanation.annotations_name = options.annotations_name;
   explanation.detections_name = options.detections_name;
-  ASSIGN_OR_RETURN(explanation.metrics, Evaluate(dataset, detections, with_details));
-  const auto diagnose = [&](bool mirrored) {
-    return Diagnose(dataset, detections, options.dataset, explanation.metrics, mirrored);
+  ASSIGN_OR_RETURN(explanation.metrics, EvaluateTable(dataset, detections, options));
+
+  const Settled settled = Settle(dataset, options);
+  ASSIGN_OR_RETURN(const Metrics metrics, EvaluateTable(settled.dataset, detections, settled.options));
+  const auto measure_costs = [&](const Diagnosis& diagnosis) {
+    return MeasureErrorCosts(settled.dataset, detections, settled.options, metrics, diagnosis);
   };
-  ASSIGN_OR_RETURN(explanation.diagnosis, diagnose(/*mirrored=*/true));
-  ASSIGN_OR_RETURN(explanation.costs,
-                   MeasureErrorCosts(dataset, detections, options, explanation.metrics, explanation.diagnosis));
-  ASSIGN_OR_RETURN(explanation.paper_diagnosis, diagnose(/*mirrored=*/false));
+  explanation.diagnosis = Diagnose(settled.dataset, detections, settled.options, metrics, /*mirrored=*/true);
+  ASSIGN_OR_RETURN(explanation.costs, measure_costs(explanation.diagnosis));
+  explanation.paper_diagnosis = Diagnose(settled.dataset, detections, settled.options, metrics, /*mirrored=*/false);
   explanation.paper_costs = explanation.costs;
   if (explanation.diagnosis.CountMirrored() > 0) {
-    ASSIGN_OR_RETURN(explanation.paper_costs,
-                     MeasureErrorCosts(dataset, detections, options, explanation.metrics, explanation.paper_diagnosis));
+    ASSIGN_OR_RETURN(explanation.paper_costs, measure_costs(explanation.paper_diagnosis));
   }
   explanation.keypoints = SummariseKeypoints(explanation.diagnosis, options.dataset);
-  ASSIGN_OR_RETURN(explanation.groups, MeasureGroups(dataset, detections, options, explanation.diagnosis));
+  ASSIGN_OR_RETURN(explanation.groups,
+                   MeasureGroups(settled.dataset, detections, settled.options, explanation.diagnosis));
+  for (Diagnosis* diagnosis : {&explanation.diagnosis, &explanation.paper_diagnosis}) {
+    for (DiagnosedPerson& person : diagnosis->persons) person.annotation = settled.positions[person.annotation];
+    for (int& missed : diagnosis->missed) missed = settled.positions[missed];
+  }
   return explanation;
 }
 

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "eval/annotations.h"
+#include "eval/detection_table.h"
 #include "eval/diagnosis.h"
 #include "eval/error_costs.h"
 #include "eval/evaluator.h"
@@ -43,9 +44,14 @@ struct Explanation {
   std::string Headline() const;
 };
 
-// InvalidArgument: what Evaluate refuses; two annotations of the same id.
+// Positions in it are those of Dataset::annotations. Where several annotations share an id, and the quirks let the last
+// stand in the place of each, it is explained once for each.
+// InvalidArgument: what Evaluate refuses.
 absl::StatusOr<Explanation> Explain(const Dataset& dataset, const std::vector<Detection>& detections,
                                     const EvaluatorOptions& options);
+// The keypoints of the table's rows are as many as the data set has.
+absl::StatusOr<Explanation> ExplainTable(const Dataset& dataset, const DetectionTable& detections,
+                                         const EvaluatorOptions& options);
 
 // "left and right exchanged", ...: what a kind of error is, in a few words.
 std::string ErrorMeaning(ErrorKind kind);

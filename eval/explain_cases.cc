@@ -48,12 +48,12 @@ double SimilarityLostTo(const DiagnosedPerson& person, KeypointKind kind) {
 }
 
 std::vector<Ranked> Candidates(ErrorKind kind, const Explanation& explanation, const Dataset& dataset,
-                               const std::vector<Detection>& detections) {
+                               const DetectionTable& detections) {
   const Diagnosis& diagnosis = explanation.diagnosis;
   std::vector<Ranked> ranked;
   if (kind == ErrorKind::kBackground) {
     for (const UnmatchedDetection& unmatched : diagnosis.unmatched) {
-      const Detection& detection = detections[unmatched.detection];
+      const DetectionRow& detection = detections.rows[unmatched.detection];
       if (unmatched.kind != UnmatchedKind::kBackground || std::isnan(detection.score)) continue;
       ranked.push_back({detection.score, {kind, detection.image_id, kNone, unmatched.detection, kNone}});
     }
@@ -87,16 +87,27 @@ std::string WrongKeypoints(const DiagnosedPerson& person, const KeypointDataset&
 }
 
 std::string CaptionOf(const ErrorCase& error, const std::string& file_name, const Explanation& explanation,
-                      const Dataset& dataset, const std::vector<Detection>& detections) {
+                      const Dataset& dataset, const DetectionTable& detections) {
   std::string caption = file_name;
   if (error.annotation != kNone) absl::StrAppend(&caption, " · person ", dataset.annotations[error.annotation].id);
   if (error.detection != kNone) {
-    absl::StrAppendFormat(&caption, " · detection %d · score %.3g", error.detection, detections[error.detection].score);
+    absl::StrAppendFormat(&caption, " · detection %d · score %.3g", error.detection,
+                          detections.rows[error.detection].score);
   }
   if (error.person == kNone) return caption;
   const DiagnosedPerson& person = explanation.diagnosis.persons[error.person];
   absl::StrAppendFormat(&caption, " · OKS %.2f · ", person.oks);
   return caption + WrongKeypoints(person, explanation.dataset);
+}
+
+// What a drawing shows of a row: the pose.
+Detection DetectionOf(const DetectionTable& detections, int row, int num_keypoints) {
+  Detection detection;
+  for (int k = 0; k < num_keypoints; ++k) {
+    const double* place = detections.Keypoint(row, k);
+    detection.keypoints.insert(detection.keypoints.end(), {place[0], place[1], 0});
+  }
+  return detection;
 }
 
 // Image files, each read once.
@@ -136,7 +147,7 @@ class Photos {
 }  // namespace
 
 std::vector<ErrorCase> ChooseCases(const Explanation& explanation, const Dataset& dataset,
-                                   const std::vector<Detection>& detections, int per_kind,
+                                   const DetectionTable& detections, int per_kind,
                                    const std::function<bool(int64_t image_id)>& has_photo) {
   std::vector<ErrorCase> cases;
   for (const ErrorCost& cost : explanation.costs.costs) {
@@ -164,7 +175,7 @@ absl::StatusOr<std::function<bool(int64_t image_id)>> PhotosIn(const std::string
 }
 
 Drawings DrawCases(const std::vector<ErrorCase>& cases, const Explanation& explanation, const Dataset& dataset,
-                   const std::vector<Detection>& detections, const std::string& folder) {
+                   const DetectionTable& detections, const std::string& folder) {
   Photos photos(dataset, folder);
   Drawings drawings;
   for (const ErrorCase& error : cases) {
@@ -174,7 +185,11 @@ Drawings DrawCases(const std::vector<ErrorCase>& cases, const Explanation& expla
     drawing.photo = photo;
     drawing.description = &explanation.dataset;
     if (error.annotation != kNone) drawing.annotated = &dataset.annotations[error.annotation];
-    if (error.detection != kNone) drawing.detected = &detections[error.detection];
+    Detection detected;
+    if (error.detection != kNone) {
+      detected = DetectionOf(detections, error.detection, explanation.dataset.num_keypoints());
+      drawing.detected = &detected;
+    }
     if (error.person != kNone) drawing.diagnosed = &explanation.diagnosis.persons[error.person];
     for (const Annotation& other : dataset.annotations) {
       if (other.image_id == error.image_id && &other != drawing.annotated) drawing.others.push_back(&other);

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "eval/annotations.h"
+#include "eval/detection_table.h"
 #include "eval/explain.h"
 
 namespace eval {
@@ -30,7 +31,7 @@ struct ErrorCase {
 // in images of which there is a photo. Keypoints: who has lost most similarity to that kind. Background: the highest
 // scores. Missed: the largest.
 std::vector<ErrorCase> ChooseCases(const Explanation& explanation, const Dataset& dataset,
-                                   const std::vector<Detection>& detections, int per_kind,
+                                   const DetectionTable& detections, int per_kind,
                                    const std::function<bool(int64_t image_id)>& has_photo);
 
 // Whether an image's file is in a folder. NotFound where not one of the data set's is.
@@ -50,7 +51,7 @@ struct Drawings {
 
 // Images lie in `folder` by their file name.
 Drawings DrawCases(const std::vector<ErrorCase>& cases, const Explanation& explanation, const Dataset& dataset,
-                   const std::vector<Detection>& detections, const std::string& folder);
+                   const DetectionTable& detections, const std::string& folder);
 
 }  // namespace eval
 

@@ -70,7 +70,7 @@ std::vector<std::string> NamesOf(const std::vector<ErrorCase>& cases) {
 TEST(ExplainCases, AreOfEveryKindOfError) {
   const Cased cased = ThreeErrors();
   const auto choose = [&](const std::function<bool(int64_t)>& has_photo) {
-    return ChooseCases(cased.explanation, cased.planted.dataset, cased.planted.detections, 2, has_photo);
+    return ChooseCases(cased.explanation, cased.planted.dataset, TableOf(cased.planted.detections), 2, has_photo);
   };
   const std::vector<ErrorCase> cases = choose([](int64_t) { return true; });
   EXPECT_TRUE(choose([](int64_t) { return false; }).empty());
@@ -100,9 +100,9 @@ TEST(ExplainCases, AreDrawnOnThePhotoItself) {
   const auto has_photo = PhotosIn(folder, cased.planted.dataset);
   ASSERT_TRUE(has_photo.ok()) << has_photo.status();
   const std::vector<ErrorCase> cases =
-      ChooseCases(cased.explanation, cased.planted.dataset, cased.planted.detections, 2, *has_photo);
+      ChooseCases(cased.explanation, cased.planted.dataset, TableOf(cased.planted.detections), 2, *has_photo);
   const Drawings drawings =
-      DrawCases(cases, cased.explanation, cased.planted.dataset, cased.planted.detections, folder);
+      DrawCases(cases, cased.explanation, cased.planted.dataset, TableOf(cased.planted.detections), folder);
   EXPECT_EQ(drawings.unreadable, std::vector<std::string>{broken});
   ASSERT_EQ(drawings.cases.size(), 1u);
   const DrawnCase& drawn = drawings.cases[0];

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
 #include "base/flags.h"
+#include "base/parallel.h"
 #include "base/status.h"
 #include "eval/annotations.h"
 #include "eval/dataset_flag.h"
@@ -14,13 +15,15 @@
 #include "eval/explain_cases.h"
 #include "eval/explain_format.h"
 #include "eval/explain_html.h"
+#include "eval/input_files.h"
+#include "eval/quirks_flag.h"
 
 namespace eval {
 namespace {
 
 struct ExplainFlags {
-  std::string dataset_name = "coco", json_path, html_path, images, drawn;
-  int64_t cases = 3;
+  std::string dataset_name = "coco", quirks = "official", json_path, html_path, images, drawn;
+  int64_t cases = 3, threads = 0;
   EvaluatorOptions options;
 };
 
@@ -29,12 +32,14 @@ absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments, Expla
   flags.Optional("dataset", &values->dataset_name, kDatasetValues, kDatasetHelp);
   flags.Required("gt", &values->options.annotations_name, "GT.json", "annotations, in COCO's format");
   flags.Required("dt", &values->options.detections_name, "DT.json", "detections, in COCO's format for results");
+  flags.Optional("quirks", &values->quirks, kQuirksValues, kQuirksHelp);
   flags.Optional("json", &values->json_path, "OUT.json",
                  "also write everything there, every person's keypoints included");
   flags.Optional("html", &values->html_path, "OUT.html", "also write a page with plots");
   flags.Optional("images", &values->images, "DIR", "folder of the photos: cases of each error are drawn on them");
   flags.Optional("drawn", &values->drawn, "DIR", "with --images: folder for the drawings (SVG); --html holds them too");
   flags.Optional("cases", &values->cases, "N", "with --images: cases to draw of each kind of error");
+  flags.Optional("threads", &values->threads, "N", "threads; 0 takes all cores; the result is the same");
   ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
   if (!go_on) return false;
   if (values->images.empty() && !values->drawn.empty()) {
@@ -47,12 +52,17 @@ absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments, Expla
   if (values->cases < 1 || values->cases > kMostCases) {
     return absl::InvalidArgumentError(absl::StrCat("--cases: expected 1 to ", kMostCases, ", found ", values->cases));
   }
+  if (values->threads < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("--threads: expected 0 or more, found ", values->threads));
+  }
+  values->options.threads = base::ThreadsOfFlag(values->threads);
   ASSIGN_OR_RETURN(values->options.dataset, DatasetOfFlag(values->dataset_name));
+  ASSIGN_OR_RETURN(values->options.quirks, QuirksOfFlag(values->quirks));
   return true;
 }
 
 absl::StatusOr<Drawings> Draw(const ExplainFlags& flags, const Explanation& explanation, const Dataset& dataset,
-                              const std::vector<Detection>& detections) {
+                              const DetectionTable& detections) {
   if (flags.images.empty()) return Drawings();
   const std::string folder = base::UserPath(flags.images);
   ASSIGN_OR_RETURN(const auto has_photo, PhotosIn(folder, dataset));
@@ -79,12 +89,12 @@ absl::Status RunExplain(const std::vector<std::string>& arguments) {
   ExplainFlags flags;
   ASSIGN_OR_RETURN(const bool go_on, ParseFlags(arguments, &flags));
   if (!go_on) return absl::OkStatus();
-  ReadOptions read_options;
-  read_options.num_keypoints = flags.options.dataset.num_keypoints();
-  ASSIGN_OR_RETURN(const Dataset dataset, ReadDataset(base::UserPath(flags.options.annotations_name), read_options));
-  ASSIGN_OR_RETURN(const std::vector<Detection> detections,
-                   ReadDetections(base::UserPath(flags.options.detections_name), read_options));
-  ASSIGN_OR_RETURN(const Explanation explanation, Explain(dataset, detections, flags.options));
+  ASSIGN_OR_RETURN(const InputFiles input,
+                   ReadInputFiles(flags.options.annotations_name, {flags.options.detections_name},
+                                  flags.options.dataset.num_keypoints(), flags.options.threads));
+  const Dataset& dataset = input.dataset;
+  const DetectionTable& detections = input.detections[0];
+  ASSIGN_OR_RETURN(const Explanation explanation, ExplainTable(dataset, detections, flags.options));
   ASSIGN_OR_RETURN(const Drawings drawings, Draw(flags, explanation, dataset, detections));
 
   std::fputs(FormatExplanationText(explanation).c_str(), stdout);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
@@ -264,12 +266,88 @@ TEST(Explain, WithoutPersonsOrDetections) {
   EXPECT_NE(FormatExplanationJson(nobody, planted.dataset).find("\"ap\": null"), std::string::npos);
 }
 
-TEST(Explain, RefusesIdsThatRepeat) {
+Explanation MustExplain(const Planted& planted, const Quirks& quirks) {
+  EvaluatorOptions options = OptionsFor(planted);
+  options.quirks = quirks;
+  const auto explanation = Explain(planted.dataset, planted.detections, options);
+  EXPECT_TRUE(explanation.ok()) << explanation.status();
+  return *explanation;
+}
+
+int NumLost(const Explanation& explanation, int annotation) {
+  const std::vector<int>& missed = explanation.diagnosis.missed;
+  return static_cast<int>(std::count(missed.begin(), missed.end(), annotation));
+}
+
+// Annotations 1 and 3, of different images, have one id: officially 3 is there twice and found once, and who finds 1
+// finds nobody.
+TEST(Explain, OfRepeatedIdsWhatTheQuirksMakeOfThem) {
   Planted planted = PerfectResults(Coco(), 5, 12);
+  ASSERT_NE(planted.dataset.annotations[3].image_id, planted.dataset.annotations[1].image_id);
   planted.dataset.annotations[3].id = planted.dataset.annotations[1].id;
+  const int persons = static_cast<int>(planted.detections.size());
+
+  const Explanation official = MustExplain(planted, OfficialQuirks());
+  ExpectConsistent(official);
+  EXPECT_LT(official.metrics.Stat("AR"), 1);
+  EXPECT_EQ(official.diagnosis.num_persons, persons);
+  EXPECT_EQ(official.diagnosis.missed, std::vector<int>{3});
+  EXPECT_EQ(official.diagnosis.persons.size(), persons - 1u);
+  ASSERT_EQ(official.diagnosis.unmatched.size(), 1u);
+  EXPECT_EQ(official.diagnosis.unmatched[0].detection, 1);
+  ASSERT_EQ(official.metrics.warnings.size(), 1u);
+
+  const Explanation corrected = MustExplain(planted, CorrectedQuirks());
+  ExpectConsistent(corrected);
+  EXPECT_EQ(corrected.metrics.Stat("AR"), 1);
+  EXPECT_EQ(NumLost(corrected, 3), 0);
+  EXPECT_EQ(corrected.diagnosis.persons.size(), static_cast<size_t>(persons));
+  EXPECT_TRUE(corrected.metrics.warnings.empty());
+}
+
+// Officially num_keypoints decides who counts; without quirks the keypoints do, in groups and costs too.
+TEST(Explain, WithoutQuirksKeypointsDecideWhoCounts) {
+  Planted planted = PerfectResults(Coco(), 20, 14);
+  std::vector<Detection> kept;
+  for (size_t i = 0; i < planted.detections.size(); ++i) {
+    // every fourth person is lost, and does not count officially
+    if (i % 4 == 0) {
+      planted.dataset.annotations[i].num_keypoints = 0;
+    } else {
+      kept.push_back(planted.detections[i]);
+    }
+  }
+  planted.detections = kept;
+  const int persons = static_cast<int>(planted.dataset.annotations.size());
+  const Explanation official = MustExplain(planted, OfficialQuirks());
+  EXPECT_NE(official.Headline().find("nothing is wrong"), std::string::npos) << official.Headline();
+  EXPECT_EQ(official.diagnosis.num_persons, static_cast<int>(kept.size()));
+  EXPECT_EQ(official.groups[0].groups[0].num_persons, static_cast<int>(kept.size()));
+  const Explanation corrected = MustExplain(planted, CorrectedQuirks());
+  ExpectNamed(corrected, ErrorKind::kMissed);
+  ExpectConsistent(corrected);
+  EXPECT_EQ(corrected.diagnosis.num_persons, persons);
+  EXPECT_EQ(corrected.groups[0].groups[0].num_persons, persons);
+  EXPECT_NEAR(corrected.groups[0].groups[0].ap, corrected.metrics.Stat("AP"), 1e-12);
+}
+
+TEST(Explain, WithoutQuirksNaNFindsNobody) {
+  Planted planted = PerfectResults(Coco(), 5, 15);
+  planted.detections[0].keypoints[0] = std::nan("");
+  EXPECT_TRUE(MustExplain(planted, OfficialQuirks()).diagnosis.missed.empty());
+  const Explanation corrected = MustExplain(planted, CorrectedQuirks());
+  EXPECT_EQ(corrected.diagnosis.missed, std::vector<int>{0});
+  ExpectConsistent(corrected);
+}
+
+TEST(Explain, RefusesWhatTheEvaluatorRefuses) {
+  Planted planted = PerfectResults(Coco(), 5, 12);
+  planted.detections[2].image_id = 7;
   const auto refused = Explain(planted.dataset, planted.detections, OptionsFor(planted));
   ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.status().message(), "annotations[3] has the id 2 of annotations[1]; expected ids that differ");
+  EXPECT_EQ(refused.status().message(), "detections: detections[2]: image 7 is not among the 5 images of annotations");
+  planted.detections[2].keypoints.pop_back();
+  EXPECT_FALSE(Explain(planted.dataset, planted.detections, OptionsFor(planted)).ok());
 }
 
 }  // namespace

@@ -28,8 +28,9 @@ int FewestForRecall(double recall, int64_t num_positives) {
 
 }  // namespace
 
-RankedCategory::RankedCategory(const Ranking& ranking, int area, const std::vector<bool>& takes_part)
-    : num_positives_(ranking.num_positives[area]) {
+RankedCategory::RankedCategory(const Ranking& ranking, int area, const std::vector<bool>& takes_part,
+                               const Quirks& quirks)
+    : quirks_(quirks), num_positives_(ranking.num_positives[area]) {
   for (size_t i = 0; i < num_positives_.size(); ++i) {
     if (!takes_part[i]) num_positives_[i] = 0;
   }
@@ -89,12 +90,13 @@ void RankedCategory::MarkCorners() {
 // The state of a count: [lanes] of everything.
 class RankedCategory::Counter {
  public:
-  explicit Counter(const std::array<int64_t, kLanes>& num_positives) {
+  Counter(const std::array<int64_t, kLanes>& num_positives, const Quirks& quirks) : epsilon_(PrecisionEpsilon(quirks)) {
+    const std::array<double, kNumRecalls>& recalls = RecallGridOf(quirks);
     for (int lane = 0; lane < kLanes; ++lane) {
       for (int r = 0; r <= kNumRecalls; ++r) {
         const bool reachable = r < kNumRecalls && num_positives[lane] > 0;
         fewest_[r][lane] =
-            reachable ? FewestForRecall(RecallGrid()[r], num_positives[lane]) : std::numeric_limits<int32_t>::max();
+            reachable ? FewestForRecall(recalls[r], num_positives[lane]) : std::numeric_limits<int32_t>::max();
       }
     }
     best_in_.resize(kNumThresholds * kLanes * kNumRecalls);
@@ -130,7 +132,7 @@ class RankedCategory::Counter {
   }
 
   // Precision after a found person. A lane that does not count it meets the recall before once more, at a precision
-  // that is no higher: this changes no maximum.
+  // that is no higher, or 0 / 0, which is above nothing: this changes no maximum.
   void AddCorner(int t) {
     alignas(32) double precision[kLanes];
     int past = 0;
@@ -138,7 +140,7 @@ class RankedCategory::Counter {
     if (past != 0) PassRecalls(t);
     for (int lane = 0; lane < kLanes; ++lane) {
       const double true_positives = found_[t][lane], false_positives = plain_[lane] + wrong_[t][lane];
-      precision[lane] = true_positives / (false_positives + true_positives + std::numeric_limits<double>::epsilon());
+      precision[lane] = true_positives / (false_positives + true_positives + epsilon_);
     }
     for (int lane = 0; lane < kLanes; ++lane) {
       best_[t][lane] = best_[t][lane] < precision[lane] ? precision[lane] : best_[t][lane];
@@ -160,6 +162,7 @@ class RankedCategory::Counter {
   void Store(int t, int lane) { BestIn(t, lane)[recall_[t][lane]] = best_[t][lane]; }
   double* BestIn(int t, int lane) { return best_in_.data() + (t * kLanes + lane) * kNumRecalls; }
 
+  const double epsilon_;
   alignas(32) int32_t plain_[kLanes] = {};  // detections that are wrong at every threshold
   alignas(32) int32_t found_[kNumThresholds][kLanes] = {};
   alignas(32) int32_t wrong_[kNumThresholds][kLanes] = {};
@@ -177,7 +180,7 @@ LaneCurves RankedCategory::Count(const std::vector<uint16_t>& counts) const {
   for (size_t i = 0; i < num_positives_.size(); ++i) {
     for (int lane = 0; lane < kLanes; ++lane) num_positives[lane] += counts[i * kLanes + lane] * num_positives_[i];
   }
-  Counter counter(num_positives);
+  Counter counter(num_positives, quirks_);
   for (const Segment& segment : segments_) {
     for (int i = segment.plain_begin; i < segment.plain_end; ++i) {
       counter.AddPlain(counts.data() + static_cast<size_t>(plain_images_[i]) * kLanes);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "eval/evaluator.h"
+#include "eval/quirks.h"
 
 namespace eval {
 
@@ -24,8 +25,8 @@ struct LaneCurves {
 // The detections of one category, by rank, as they fare among persons of one range of areas in some of the images.
 class RankedCategory {
  public:
-  // `takes_part` [images]
-  RankedCategory(const Ranking& ranking, int area, const std::vector<bool>& takes_part);
+  // `takes_part` [images]; `quirks` those of the evaluation.
+  RankedCategory(const Ranking& ranking, int area, const std::vector<bool>& takes_part, const Quirks& quirks);
 
   // `counts` [images, kLanes]: how often lane l counts image i. The curves have the bits of CurvePoints on
   // detections of images that are repeated so often, the copies of an image next to each other.
@@ -49,6 +50,7 @@ class RankedCategory {
   void CloseSegment(int steps_begin);
   void MarkCorners();
 
+  Quirks quirks_;
   std::vector<int64_t> num_positives_;  // an image each
   std::vector<int> plain_images_;
   std::vector<Step> steps_;

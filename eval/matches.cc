@@ -95,22 +95,6 @@ absl::StatusOr<std::vector<uint8_t>> MarkShare(const Grouping& grouping, const D
   return marks;
 }
 
-// Width times height of the smallest box around the keypoints.
-double KeypointArea(const DetectionRow& row, int stride, int num_keypoints) {
-  double low[2], high[2];
-  for (int axis = 0; axis < 2; ++axis) {
-    low[axis] = high[axis] = row.keypoints[axis];
-    for (int k = 0; k < num_keypoints; ++k) {
-      // NaN wins, as in numpy's min and max
-      const double value = row.keypoints[stride * k + axis];
-      if (value < low[axis] || std::isnan(value)) low[axis] = value;
-      if (value > high[axis] || std::isnan(value)) high[axis] = value;
-      if (std::isnan(value)) break;
-    }
-  }
-  return (high[0] - low[0]) * (high[1] - low[1]);
-}
-
 std::vector<uint8_t> Difficulties(const Dataset& dataset, const std::vector<int64_t>& image_ids,
                                   const KeypointDataset& description) {
   if (description.summary_rule != SummaryRule::kByCrowdIndex) return {};
@@ -161,13 +145,6 @@ class Matcher {
     return dataset_.annotations[grouping_.annotations[group.first_annotation + position]];
   }
 
-  double AreaOfDetection(const Group& group, int detection) const {
-    const DetectionRow& row = RowOf(group, detection);
-    const bool by_bbox =
-        options_.quirks.first_detection_decides_about_boxes ? table_.rows.front().has_bbox : row.has_bbox;
-    return by_bbox ? row.bbox_area : KeypointArea(row, table_.stride, options_.dataset.num_keypoints());
-  }
-
   void MatchOne(int64_t g, GroupOks* oks, Scratch* scratch) {
     const Group& group = grouping_.groups[g];
     if (options_.details) matches_->per_image[g].oks = oks->All(group);
@@ -182,7 +159,8 @@ class Matcher {
       fates[i].detection = grouping_.detections[group.first_detection + i];
       fates[i].score = RowOf(group, i).score;
       // wrong, unless it is of another size or finds somebody
-      const double size = AreaOfDetection(group, i);
+      const double size =
+          AreaOfDetection(table_, fates[i].detection, options_.dataset.num_keypoints(), options_.quirks);
       for (int area = 0; area < kNumAreas; ++area) {
         fates[i].wrong[area] = IsOutside(size, kAreaRanges[area], options_.quirks) ? 0 : kEveryThreshold;
       }
@@ -244,6 +222,7 @@ class Matcher {
     details->category_id = grouping_.category_ids[group.category];
     for (const MatchTarget& target : targets) {
       details->annotation_ids.push_back(AnnotationOf(group, target.position).id);
+      details->annotation_positions.push_back(grouping_.annotations[group.first_annotation + target.position]);
       details->annotation_ignored.push_back(target.ignored);
     }
     for (int i = 0; i < group.num_detections; ++i) {
@@ -321,9 +300,8 @@ absl::StatusOr<Matches> MatchTable(const Dataset& dataset, const DetectionTable&
   return matches;
 }
 
-absl::StatusOr<Matches> MatchImages(const Dataset& dataset, const std::vector<Detection>& detections,
-                                    const EvaluatorOptions& options,
-                                    const std::optional<std::vector<int64_t>>& image_ids) {
+absl::StatusOr<DetectionTable> CheckedTableOf(const std::vector<Detection>& detections,
+                                              const EvaluatorOptions& options) {
   RETURN_IF_ERROR(Validate(options.dataset));
   const size_t expected = 3 * options.dataset.num_keypoints();
   for (size_t i = 0; i < detections.size(); ++i) {
@@ -332,7 +310,14 @@ absl::StatusOr<Matches> MatchImages(const Dataset& dataset, const std::vector<De
         options.detections_name, ": detections[", i, "] (image ", detections[i].image_id, "): expected ", expected,
         " numbers in keypoints (", options.dataset.name, "), found ", detections[i].keypoints.size()));
   }
-  return MatchTable(dataset, TableOf(detections), options, image_ids);
+  return TableOf(detections);
+}
+
+absl::StatusOr<Matches> MatchImages(const Dataset& dataset, const std::vector<Detection>& detections,
+                                    const EvaluatorOptions& options,
+                                    const std::optional<std::vector<int64_t>>& image_ids) {
+  ASSIGN_OR_RETURN(const DetectionTable table, CheckedTableOf(detections, options));
+  return MatchTable(dataset, table, options, image_ids);
 }
 
 }  // namespace eval

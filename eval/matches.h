@@ -42,7 +42,8 @@ struct ImageDetails {
   int64_t image_id = 0, category_id = 0;
   std::vector<int64_t> detection_ids;  // position in the list of detections, from 1; best score first
   std::vector<double> scores;
-  std::vector<int64_t> annotation_ids;  // those that count first, then the ignored
+  std::vector<int64_t> annotation_ids;    // those that count first, then the ignored
+  std::vector<int> annotation_positions;  // theirs in Dataset::annotations
   std::vector<bool> annotation_ignored;
   // At OKS 0.5 and 0.75, a detection each: the id of the annotation matched, or 0.
   std::vector<int64_t> matches_50, matches_75;
@@ -91,6 +92,9 @@ struct Matches {
 absl::StatusOr<Matches> MatchImages(const Dataset& dataset, const std::vector<Detection>& detections,
                                     const EvaluatorOptions& options,
                                     const std::optional<std::vector<int64_t>>& image_ids = std::nullopt);
+// TableOf, once every detection is known to have as many keypoints as the data set. InvalidArgument where one has not.
+absl::StatusOr<DetectionTable> CheckedTableOf(const std::vector<Detection>& detections,
+                                              const EvaluatorOptions& options);
 // The keypoints of the table's rows are as many as the data set has.
 absl::StatusOr<Matches> MatchTable(const Dataset& dataset, const DetectionTable& table, const EvaluatorOptions& options,
                                    const std::optional<std::vector<int64_t>>& image_ids = std::nullopt);

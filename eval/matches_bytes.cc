@@ -121,6 +121,7 @@ void DetailsFields(Archive& archive, DetailsType& details) {
   archive.List(details.detection_ids);
   archive.List(details.scores);
   archive.List(details.annotation_ids);
+  archive.List(details.annotation_positions);
   archive.List(details.annotation_ignored);
   archive.List(details.matches_50);
   archive.List(details.matches_75);

@@ -1,6 +1,7 @@
 #include "eval/person_groups.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <map>
@@ -59,18 +60,6 @@ std::vector<int> NumOverlapping(const Dataset& dataset) {
   return overlapping;
 }
 
-double DetectionArea(const Detection& detection) {
-  if (detection.bbox.has_value()) return (*detection.bbox)[2] * (*detection.bbox)[3];
-  double low[2] = {kInfinity, kInfinity}, high[2] = {-kInfinity, -kInfinity};
-  for (size_t i = 0; i < detection.keypoints.size(); ++i) {
-    const size_t axis = i % 3;
-    if (axis == 2) continue;
-    low[axis] = std::min(low[axis], detection.keypoints[i]);
-    high[axis] = std::max(high[axis], detection.keypoints[i]);
-  }
-  return (high[0] - low[0]) * (high[1] - low[1]);
-}
-
 // Mean over thresholds and categories of the highest recall; -1 where nobody counts.
 double MeanRecall(const std::vector<Ranking>& rankings, int num_thresholds) {
   double sum = 0;
@@ -88,7 +77,7 @@ double MeanRecall(const std::vector<Ranking>& rankings, int num_thresholds) {
 
 class GroupMeter {
  public:
-  GroupMeter(const Dataset& dataset, const std::vector<Detection>& detections, EvaluatorOptions options,
+  GroupMeter(const Dataset& dataset, const DetectionTable& detections, EvaluatorOptions options,
              const Diagnosis& diagnosis)
       : dataset_(dataset), detections_(detections), options_(std::move(options)), diagnosis_(diagnosis) {
     options_.details = false;
@@ -108,9 +97,9 @@ class GroupMeter {
       // the evaluator ignores persons without keypoints
       if (!is_member[i]) of_group.annotations[i].num_keypoints = 0;
     }
-    ASSIGN_OR_RETURN(Metrics metrics, Evaluate(of_group, detections_, options_));
+    ASSIGN_OR_RETURN(Metrics metrics, EvaluateTable(of_group, detections_, options_));
     if (size.has_value()) DropWrongOutside(*size, &metrics.rankings);
-    group.ap = ApOfRankings(metrics.rankings, 0).ap;
+    group.ap = ApOfRankings(metrics.rankings, 0, options_.quirks).ap;
     group.ar = MeanRecall(metrics.rankings, metrics.num_thresholds);
     for (const DiagnosedPerson& person : diagnosis_.persons) {
       if (!is_member[person.annotation]) continue;
@@ -124,13 +113,16 @@ class GroupMeter {
   void DropWrongOutside(const SizeRange& size, std::vector<Ranking>* rankings) const {
     for (Ranking& ranking : *rankings) {
       for (RankedDetection& detection : ranking.detections) {
-        if (!size.Has(DetectionArea(detections_[detection.detection]))) detection.wrong[0] = 0;
+        const double area =
+            AreaOfDetection(detections_, detection.detection, options_.dataset.num_keypoints(), options_.quirks);
+        // an area that is not a number is of every size, as in the evaluator's ranges
+        if (!std::isnan(area) && !size.Has(area)) detection.wrong[0] = 0;
       }
     }
   }
 
   const Dataset& dataset_;
-  const std::vector<Detection>& detections_;
+  const DetectionTable& detections_;
   EvaluatorOptions options_;
   const Diagnosis& diagnosis_;
 };
@@ -200,8 +192,7 @@ absl::StatusOr<PersonGroups> MeasureBySize(const Dataset& dataset, const Keypoin
 
 }  // namespace
 
-absl::StatusOr<std::vector<PersonGroups>> MeasureGroups(const Dataset& dataset,
-                                                        const std::vector<Detection>& detections,
+absl::StatusOr<std::vector<PersonGroups>> MeasureGroups(const Dataset& dataset, const DetectionTable& detections,
                                                         const EvaluatorOptions& options, const Diagnosis& diagnosis) {
   const GroupMeter meter(dataset, detections, options, diagnosis);
   ASSIGN_OR_RETURN(PersonGroups by_visible, MeasureByVisible(dataset, options.dataset, meter));

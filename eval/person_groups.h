@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "eval/annotations.h"
+#include "eval/detection_table.h"
 #include "eval/diagnosis.h"
 #include "eval/evaluator.h"
 
@@ -33,9 +34,9 @@ struct PersonGroups {
 };
 
 // Who is not of the group counts as ignored: neither to be found nor wrong to be found. Detections that find nobody are
-// wrong in every group, save in those of size: there only detections of that size are, as for APm and APl.
-absl::StatusOr<std::vector<PersonGroups>> MeasureGroups(const Dataset& dataset,
-                                                        const std::vector<Detection>& detections,
+// wrong in every group, save in those of size: there only detections of that size are, as for APm and APl. Who counts
+// at all is what num_keypoints says (Quirks::num_keypoints_decides_who_counts).
+absl::StatusOr<std::vector<PersonGroups>> MeasureGroups(const Dataset& dataset, const DetectionTable& detections,
                                                         const EvaluatorOptions& options, const Diagnosis& diagnosis);
 
 }  // namespace eval

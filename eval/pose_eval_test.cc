@@ -145,6 +145,38 @@ TEST_F(PoseEval, QuirksCanBeCorrected) {
   EXPECT_NE(base::ReadFile(Path("out.json"))->find("\"stats\":[1,1,1,1,-1,"), std::string::npos);
 }
 
+TEST_F(PoseEval, EverySubcommandTakesQuirks) {
+  Write("gt.json", absl::StrReplaceAll(Annotations(), {{"\"id\": 4", "\"id\": 0"}}));
+  Write("dt.json", Detections());
+  Write("none.json", "[]");
+  const std::string explain = absl::StrCat("explain --gt=", Path("gt.json"), " --dt=", Path("dt.json"));
+  EXPECT_EQ(Run(explain).out.find("AP is 0.0000; "), 0u);
+  EXPECT_EQ(Run(explain + " --quirks=official").out, Run(explain).out);
+  EXPECT_EQ(Run(explain + " --quirks=corrected").out.find("AP is 1.0000: nothing is wrong."), 0u);
+  ExpectRefusal(Run(explain + " --quirks=none"), "--quirks: expected official or corrected, found 'none'");
+
+  const std::string compare = absl::StrCat("compare --resamples=50 --gt=", Path("gt.json"), " --a=", Path("none.json"),
+                                           " --b=", Path("dt.json"));
+  EXPECT_NE(Run(compare).out.find("AP           0.0000   0.0000   +0.0000"), std::string::npos) << Run(compare).out;
+  EXPECT_EQ(Run(compare + " --quirks=official").out, Run(compare).out);
+  const Outcome corrected = Run(compare + " --quirks=corrected");
+  EXPECT_NE(corrected.out.find("AP           0.0000   1.0000   +1.0000"), std::string::npos) << corrected.out;
+  ExpectRefusal(Run(compare + " --quirks=none"), "--quirks: expected official or corrected, found 'none'");
+}
+
+TEST_F(PoseEval, EverySubcommandRefusesBrokenDetectionsInTheSameWords) {
+  Write("gt.json", Annotations());
+  Write("dt.json", Detections());
+  Write("broken.json", Detections().substr(0, 100));
+  const std::string words = absl::StrCat(
+      Path("broken.json"), ": byte 100: detections[0].keypoints: expected ',' or ']', found the end of the file");
+  const std::string gt = "--gt=" + Path("gt.json"), broken = Path("broken.json");
+  ExpectRefusal(Run(absl::StrCat("score ", gt, " --dt=", broken)), words);
+  ExpectRefusal(Run(absl::StrCat("explain ", gt, " --dt=", broken)), words);
+  ExpectRefusal(Run(absl::StrCat("compare ", gt, " --a=", Path("dt.json"), " --b=", broken)), words);
+  ExpectRefusal(Run(absl::StrCat("compare ", gt, " --a=", broken, " --b=", Path("dt.json"))), words);
+}
+
 TEST_F(PoseEval, AnyNumberOfThreadsWritesTheSameBytes) {
   Write("gt.json", Annotations());
   Write("dt.json", Detections());
@@ -235,6 +267,12 @@ TEST_F(PoseEval, Explains) {
   EXPECT_EQ(outcome.out.substr(0, outcome.out.find('\n')), "AP is 1.0000: nothing is wrong.");
   EXPECT_NE(base::ReadFile(Path("why.json"))->find("\"kinds\": \"ggggggggggggggggg\""), std::string::npos);
   EXPECT_EQ(base::ReadFile(Path("why.html"))->find("<!DOCTYPE html>"), 0u);
+  const std::string json = *base::ReadFile(Path("why.json"));
+  for (const char* threads : {"1", "3"}) {
+    EXPECT_EQ(Run(absl::StrCat("explain ", files, " --threads=", threads, " --json=", Path("why.json"))).out,
+              outcome.out);
+    EXPECT_EQ(*base::ReadFile(Path("why.json")), json);
+  }
   ExpectRefusal(Run(absl::StrCat("explain ", files, " --drawn=d")), "--drawn: expected --images=DIR with it");
   ExpectRefusal(Run(absl::StrCat("explain ", files, " --images=d")),
                 "--images: expected --html=OUT.html or --drawn=DIR with it");

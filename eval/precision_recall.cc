@@ -27,6 +27,14 @@ const std::array<double, kNumRecalls>& NearestRecallGrid() {
   return grid;
 }
 
+const std::array<double, kNumRecalls>& RecallGridOf(const Quirks& quirks) {
+  return quirks.recalls_are_rounded_up ? RecallGrid() : NearestRecallGrid();
+}
+
+double PrecisionEpsilon(const Quirks& quirks) {
+  return quirks.precision_is_below_one ? std::numeric_limits<double>::epsilon() : 0;
+}
+
 void InterpolateCurve(const std::vector<double>& recalls, std::vector<double>* precisions, double* precision,
                       const std::array<double, kNumRecalls>& grid) {
   const size_t count = recalls.size();
@@ -41,9 +49,7 @@ void InterpolateCurve(const std::vector<double>& recalls, std::vector<double>* p
 }
 
 CurvePoints::CurvePoints(int64_t num_positives, const Quirks& quirks)
-    : num_positives_(num_positives),
-      epsilon_(quirks.precision_is_below_one ? std::numeric_limits<double>::epsilon() : 0),
-      grid_(quirks.recalls_are_rounded_up ? &RecallGrid() : &NearestRecallGrid()) {
+    : num_positives_(num_positives), epsilon_(PrecisionEpsilon(quirks)), grid_(&RecallGridOf(quirks)) {
   GROUPPOSE_CHECK(num_positives > 0, "recall needs annotations that count, got ", num_positives);
 }
 

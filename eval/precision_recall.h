@@ -16,6 +16,11 @@ inline constexpr int kNumRecalls = 101;
 const std::array<double, kNumRecalls>& RecallGrid();
 // i / 100.0, for those who do not want numpy's.
 const std::array<double, kNumRecalls>& NearestRecallGrid();
+// The one that the quirks ask for.
+const std::array<double, kNumRecalls>& RecallGridOf(const Quirks& quirks);
+
+// What the quirks add to the denominator of precision.
+double PrecisionEpsilon(const Quirks& quirks);
 
 // The interpolated curve through points of rising recall: writes to `precision` [kNumRecalls] the highest precision at
 // any recall that is at least the grid's, 0 where that is not reached. Spoils `precisions`.

@@ -42,13 +42,15 @@ class SliceMeans {
     return MeanOfExisting(values);
   }
 
-  // The AP of images of one difficulty: absent categories count as -1, and four decimals are kept (crowdposetools).
-  double RoundedPrecision() const {
+  // The AP of images of one difficulty. Officially absent categories count as -1, and four decimals are kept
+  // (crowdposetools).
+  double PrecisionOfDifficulty(const Quirks& quirks) const {
     std::vector<double> values;
     for (const LaneCurves& curves : categories_) {
       values.insert(values.end(), Curve(curves), Curve(curves) + kNumThresholds * kNumRecalls);
     }
     if (values.empty()) return -1;
+    if (!quirks.difficulties_are_rounded) return MeanOfExisting(values);
     const double mean = NumpySum(values.data(), values.size()) / static_cast<double>(values.size());
     return std::nearbyint(mean * 1e4) / 1e4;
   }
@@ -62,7 +64,8 @@ class SliceMeans {
   const int lane_;
 };
 
-std::vector<double> Summary(SummaryRule rule, const std::vector<std::vector<LaneCurves>>& slices, int lane) {
+std::vector<double> Summary(SummaryRule rule, const Quirks& quirks, const std::vector<std::vector<LaneCurves>>& slices,
+                            int lane) {
   const auto slice = [&](int i) { return SliceMeans(slices[i], lane); };
   const SliceMeans all = slice(0);
   const double ap[] = {all.Precision(kAnyThreshold), all.Precision(kThreshold50), all.Precision(kThreshold75)};
@@ -80,9 +83,9 @@ std::vector<double> Summary(SummaryRule rule, const std::vector<std::vector<Lane
           ar[0],
           ar[1],
           ar[2],
-          slice(1).RoundedPrecision(),
-          slice(2).RoundedPrecision(),
-          slice(3).RoundedPrecision()};
+          slice(1).PrecisionOfDifficulty(quirks),
+          slice(2).PrecisionOfDifficulty(quirks),
+          slice(3).PrecisionOfDifficulty(quirks)};
 }
 
 // Which images are easy, medium and hard; positions among the image ids, ascending.
@@ -102,15 +105,17 @@ std::vector<std::vector<bool>> ImagesByDifficulty(const Dataset& dataset, const 
 
 }  // namespace
 
-ResampledMetrics::ResampledMetrics(const Dataset& dataset, const KeypointDataset& description, const Metrics& metrics)
+ResampledMetrics::ResampledMetrics(const Dataset& dataset, const KeypointDataset& description, const Metrics& metrics,
+                                   const Quirks& quirks)
     : num_images_(static_cast<int>(metrics.num_images)),
       num_metrics_(static_cast<int>(metrics.names.size())),
-      summary_rule_(description.summary_rule) {
+      summary_rule_(description.summary_rule),
+      quirks_(quirks) {
   GROUPPOSE_CHECK(metrics.rankings.size() == metrics.category_ids.size(),
                   "expected metrics with rankings: EvaluatorOptions::ranking");
   const auto add_slice = [&](int area, const std::vector<bool>& takes_part) {
     Slice slice;
-    for (const Ranking& ranking : metrics.rankings) slice.emplace_back(ranking, area, takes_part);
+    for (const Ranking& ranking : metrics.rankings) slice.emplace_back(ranking, area, takes_part, quirks);
     slices_.push_back(std::move(slice));
   };
   const std::vector<bool> every_image(num_images_, true);
@@ -130,7 +135,7 @@ void ResampledMetrics::CountLanes(const std::vector<uint16_t>& counts, int num_l
     for (const RankedCategory& category : slice) categories.push_back(category.Count(counts));
     slices.push_back(std::move(categories));
   }
-  for (int lane = 0; lane < num_lanes; ++lane) stats[lane] = Summary(summary_rule_, slices, lane);
+  for (int lane = 0; lane < num_lanes; ++lane) stats[lane] = Summary(summary_rule_, quirks_, slices, lane);
 }
 
 std::vector<double> ResampledMetrics::operator()(const std::vector<int>& counts) const {

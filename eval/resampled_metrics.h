@@ -20,13 +20,15 @@
 #include "eval/evaluator.h"
 #include "eval/keypoint_dataset.h"
 #include "eval/lane_curves.h"
+#include "eval/quirks.h"
 
 namespace eval {
 
 class ResampledMetrics {
  public:
-  // `metrics` of Evaluate(dataset, ...) with the same description and EvaluatorOptions::ranking.
-  ResampledMetrics(const Dataset& dataset, const KeypointDataset& description, const Metrics& metrics);
+  // `metrics` of Evaluate(dataset, ...) with the same description and quirks, and EvaluatorOptions::ranking.
+  ResampledMetrics(const Dataset& dataset, const KeypointDataset& description, const Metrics& metrics,
+                   const Quirks& quirks = OfficialQuirks());
 
   int num_images() const { return num_images_; }
   int num_metrics() const { return num_metrics_; }
@@ -48,6 +50,7 @@ class ResampledMetrics {
 
   int num_images_ = 0, num_metrics_ = 0;
   SummaryRule summary_rule_;
+  Quirks quirks_;
   std::vector<Slice> slices_;  // all, medium, large persons; or all, easy, medium, hard images
 };
 

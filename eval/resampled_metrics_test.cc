@@ -15,22 +15,25 @@
 namespace eval {
 namespace {
 
-EvaluatorOptions OptionsWithRanking(SummaryRule rule) {
+EvaluatorOptions OptionsWithRanking(SummaryRule rule, const Quirks& quirks = OfficialQuirks()) {
   EvaluatorOptions options;
   options.dataset = TwoKeypoints();
   options.dataset.summary_rule = rule;
+  options.quirks = quirks;
   options.ranking = true;
   return options;
 }
 
-Metrics MustEvaluate(const Scene& scene, SummaryRule rule = SummaryRule::kByArea) {
-  const auto metrics = Evaluate(scene.dataset, scene.detections, OptionsWithRanking(rule));
+Metrics MustEvaluate(const Scene& scene, SummaryRule rule = SummaryRule::kByArea,
+                     const Quirks& quirks = OfficialQuirks()) {
+  const auto metrics = Evaluate(scene.dataset, scene.detections, OptionsWithRanking(rule, quirks));
   EXPECT_TRUE(metrics.ok()) << metrics.status();
   return *metrics;
 }
 
-ResampledMetrics Resampled(const Scene& scene, SummaryRule rule = SummaryRule::kByArea) {
-  return {scene.dataset, OptionsWithRanking(rule).dataset, MustEvaluate(scene, rule)};
+ResampledMetrics Resampled(const Scene& scene, SummaryRule rule = SummaryRule::kByArea,
+                           const Quirks& quirks = OfficialQuirks()) {
+  return {scene.dataset, OptionsWithRanking(rule).dataset, MustEvaluate(scene, rule, quirks), quirks};
 }
 
 std::vector<int> DrawCounts(int images, uint64_t seed) {
@@ -49,6 +52,21 @@ TEST(ResampledMetrics, WithCountsOfOneAreTheEvaluators) {
     EXPECT_GT(metrics.Stat("AP"), 0.1);
     EXPECT_LT(metrics.Stat("AP"), 0.9);
     EXPECT_NE(metrics.Stat("APl"), metrics.Stat("APm"));
+  }
+}
+
+// With all quirks off: other curves and other means, for both rules of the summary.
+TEST(ResampledMetrics, EqualTheEvaluatorWithoutQuirks) {
+  for (const SummaryRule rule : {SummaryRule::kByArea, SummaryRule::kByCrowdIndex}) {
+    int differ = 0;
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      const Scene scene = DrawScene(25, seed);
+      const std::vector<int> counts = DrawCounts(25, seed);
+      const std::vector<double> expected = MustEvaluate(Repeated(scene, counts), rule, CorrectedQuirks()).stats;
+      EXPECT_EQ(Resampled(scene, rule, CorrectedQuirks())(counts), expected) << "scene " << seed;
+      differ += expected != MustEvaluate(Repeated(scene, counts), rule).stats;
+    }
+    EXPECT_GE(differ, 15);
   }
 }
 

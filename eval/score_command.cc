@@ -2,22 +2,19 @@
 
 #include <chrono>
 #include <cstdio>
-#include <optional>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
 #include "base/flags.h"
 #include "base/parallel.h"
 #include "base/status.h"
-#include "eval/annotations.h"
 #include "eval/dataset_flag.h"
-#include "eval/detection_table_reader.h"
 #include "eval/evaluator.h"
+#include "eval/input_files.h"
 #include "eval/metrics_format.h"
+#include "eval/quirks_flag.h"
 
 namespace eval {
-
 namespace {
 
 // What --timing prints: seconds of a phase.
@@ -28,42 +25,6 @@ class Stopwatch {
  private:
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
-
-struct Input {
-  Dataset dataset;
-  DetectionTable detections;
-};
-
-// Both files at the same time where there are threads for it. Of two errors, the annotations' is told.
-absl::StatusOr<Input> ReadBoth(const std::string& annotations_path, const std::string& detections_path,
-                               const EvaluatorOptions& options) {
-  ReadOptions read_options;
-  read_options.num_keypoints = options.dataset.num_keypoints();
-  TableReadOptions table_options;
-  table_options.num_keypoints = options.dataset.num_keypoints();
-  table_options.threads = options.threads;
-
-  absl::StatusOr<Dataset> dataset;
-  const auto read_dataset = [&] { dataset = ReadDataset(base::UserPath(annotations_path), read_options); };
-  std::optional<std::thread> beside;
-  if (options.threads > 1) {
-    beside.emplace(read_dataset);
-  } else {
-    read_dataset();
-    RETURN_IF_ERROR(dataset.status());
-  }
-  absl::StatusOr<DetectionTable> detections = ReadDetectionTable(base::UserPath(detections_path), table_options);
-  if (beside.has_value()) beside->join();
-  RETURN_IF_ERROR(dataset.status());
-  RETURN_IF_ERROR(detections.status());
-  return Input{*std::move(dataset), *std::move(detections)};
-}
-
-absl::StatusOr<Quirks> QuirksOfFlag(const std::string& value) {
-  if (value == "official") return OfficialQuirks();
-  if (value == "corrected") return CorrectedQuirks();
-  return absl::InvalidArgumentError(absl::StrCat("--quirks: expected official or corrected, found '", value, "'"));
-}
 
 }  // namespace
 
@@ -77,8 +38,7 @@ absl::Status RunScore(const std::vector<std::string>& arguments) {
   flags.Required("dt", &detections_path, "DT.json", "detections, in COCO's format for results");
   flags.Optional("json", &json_path, "OUT.json", "also write the numbers there, to the last digit");
   flags.Switch("details", &details, "with --json: also precision curves and every match");
-  flags.Optional("quirks", &quirks, "official|corrected",
-                 "the official tools' numbers, or those without their faults (docs/evaluation_quirks.md)");
+  flags.Optional("quirks", &quirks, kQuirksValues, kQuirksHelp);
   flags.Optional("threads", &threads, "N", "threads; 0 takes all cores; the numbers are the same");
   flags.Switch("timing", &timing, "say on stderr how long reading and evaluation took");
   ASSIGN_OR_RETURN(const bool go_on, flags.Parse(arguments));
@@ -94,10 +54,11 @@ absl::Status RunScore(const std::vector<std::string>& arguments) {
   options.annotations_name = annotations_path;
   options.detections_name = detections_path;
   const Stopwatch reading;
-  ASSIGN_OR_RETURN(const Input input, ReadBoth(annotations_path, detections_path, options));
+  ASSIGN_OR_RETURN(const InputFiles input, ReadInputFiles(annotations_path, {detections_path},
+                                                          options.dataset.num_keypoints(), options.threads));
   const double reading_seconds = reading.Seconds();
   const Stopwatch evaluation;
-  ASSIGN_OR_RETURN(const Metrics metrics, EvaluateTable(input.dataset, input.detections, options));
+  ASSIGN_OR_RETURN(const Metrics metrics, EvaluateTable(input.dataset, input.detections[0], options));
   if (timing) {
     std::fprintf(stderr, "pose_eval: reading %.4f s, evaluation %.4f s, %d threads\n", reading_seconds,
                  evaluation.Seconds(), options.threads);
