@@ -50,8 +50,7 @@ in=ops/ms_deform_attn
 say "building for sm_$architecture with $nvcc and torch $version"
 "$nvcc" -std=c++17 -O3 -DNDEBUG -Xcompiler=-fPIC -ccbin "$cxx" -I. -gencode="arch=compute_$architecture,code=sm_$architecture" \
   -c $in/ms_deform_attn_cuda.cu -o "$output/cuda.o"
-"$cxx" "${flags[@]}" -ffp-contract=fast -I. -c $in/ms_deform_attn_cpu.cc -o "$output/cpu.o"
-for source in ms_deform_attn ms_deform_attn_checks ms_deform_attn_cpu_operator ms_deform_attn_cuda_operator; do
+for source in ms_deform_attn ms_deform_attn_checks ms_deform_attn_cuda_operator; do
   "$cxx" "${flags[@]}" -ffp-contract=off -fopenmp "${includes[@]}" -c "$in/$source.cc" -o "$output/$source.o"
 done
 cudart=$("$python" -c "

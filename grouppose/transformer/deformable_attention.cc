@@ -1,8 +1,6 @@
 #include "grouppose/transformer/deformable_attention.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/linear.h>
-#include <ATen/ops/softmax.h>
 
 #include <algorithm>
 #include <cmath>
@@ -43,51 +41,27 @@ DeformableAttention::DeformableAttention(const DeformableAttentionOptions& optio
   output_proj_ = Add("output_proj", std::make_unique<nn::Linear>(hidden, hidden, Init::XavierUniform(), Init::Zero()));
 }
 
-at::Tensor DeformableAttention::SamplingLocations(const at::Tensor& query, const at::Tensor& reference_points,
-                                                  const at::Tensor& spatial_shapes) const {
+at::Tensor DeformableAttention::Forward(const at::Tensor& query, const at::Tensor& reference_points,
+                                        const at::Tensor& memory, const at::Tensor& spatial_shapes,
+                                        const at::Tensor& level_start_index, const at::Tensor& padding_mask) const {
+  const int64_t batch = query.size(0), queries = query.size(1);
   const int64_t heads = options_.num_heads, levels = options_.num_levels, points = options_.num_points;
-  const at::IntArrayRef query_sizes = query.sizes();
   at::Tensor reference = reference_points;
   if (reference.size(-1) > 4) {
     // [batch, instances, levels, 2T] -> [batch, instances * T, levels, 2]
     reference = reference.unflatten(-1, {-1, 2}).transpose(2, 3).flatten(1, 2);
   }
-  GROUPPOSE_CHECK(reference.dim() == 4 && reference.size(1) == query_sizes[1] &&
-                      (reference.size(2) == 1 || reference.size(2) == levels),
-                  "reference points ", reference_points.sizes(), " for queries ", query_sizes, " and ", levels,
-                  " levels");
-  // [batch, queries, heads, levels, points, coordinates]
-  reference = reference.unsqueeze(2).unsqueeze(4);
-  const std::vector<int64_t> sizes = {query_sizes[0], query_sizes[1], heads, levels, points, 2};
-  if (reference.size(-1) == 4) {
-    const at::Tensor offsets = sampling_offsets_->Forward(query).view(sizes);
-    return reference.narrow(-1, 0, 2) + offsets * (reference.narrow(-1, 2, 2) * (0.5 / static_cast<double>(points)));
-  }
-  GROUPPOSE_CHECK(reference.size(-1) == 2, "reference points ", reference_points.sizes(), " end in 2, 4 or 2T");
-  // pixels -> shares of the level: the scale goes into the small weight instead of the large offsets
-  const at::Tensor scale = spatial_shapes.flip(1)
-                               .to(query.scalar_type())
-                               .reciprocal()
-                               .view({1, levels, 1, 2})
-                               .expand({heads, levels, points, 2})
-                               .flatten();
-  const at::Tensor offsets =
-      at::linear(query, sampling_offsets_->weight() * scale.unsqueeze(1), sampling_offsets_->bias() * scale);
-  return offsets.view(sizes) + reference;
-}
-
-at::Tensor DeformableAttention::Forward(const at::Tensor& query, const at::Tensor& reference_points,
-                                        const at::Tensor& memory, const at::Tensor& spatial_shapes,
-                                        const at::Tensor& level_start_index, const at::Tensor& padding_mask) const {
-  const int64_t heads = options_.num_heads, levels = options_.num_levels, points = options_.num_points;
+  GROUPPOSE_CHECK(reference.dim() == 4 && reference.size(1) == queries &&
+                      (reference.size(2) == 1 || reference.size(2) == levels) &&
+                      (reference.size(3) == 2 || reference.size(3) == 4),
+                  "reference points ", reference_points.sizes(), " for queries ", query.sizes(), " and ", levels,
+                  " levels, expected them to end in 2, 4 or 2T");
   at::Tensor value = value_proj_->Forward(memory);
   if (padding_mask.defined()) value = value.masked_fill(padding_mask.unsqueeze(-1), 0);
-  const at::Tensor weights =
-      at::softmax(attention_weights_->Forward(query).view({query.size(0), query.size(1), heads, levels * points}), -1);
-  const at::Tensor sampled =
-      ops::MsDeformAttn(value.view({value.size(0), value.size(1), heads, -1}), spatial_shapes, level_start_index,
-                        SamplingLocations(query, reference_points, spatial_shapes),
-                        weights.view({query.size(0), query.size(1), heads, levels, points}));
+  const at::Tensor sampled = ops::MsDeformAttnFused(
+      value.view({batch, value.size(1), heads, -1}), spatial_shapes, level_start_index, reference,
+      sampling_offsets_->Forward(query).view({batch, queries, heads, levels, points, 2}),
+      attention_weights_->Forward(query).view({batch, queries, heads, levels * points}));
   return output_proj_->Forward(sampled);
 }
 

@@ -39,9 +39,6 @@ class DeformableAttention : public nn::Module {
                      const at::Tensor& padding_mask) const;
 
  private:
-  at::Tensor SamplingLocations(const at::Tensor& query, const at::Tensor& reference_points,
-                               const at::Tensor& spatial_shapes) const;
-
   DeformableAttentionOptions options_;
   nn::Linear* sampling_offsets_;
   nn::Linear* attention_weights_;

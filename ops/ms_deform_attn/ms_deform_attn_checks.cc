@@ -26,9 +26,8 @@ void CheckTypes(const Tensor& value, const Tensor& spatial_shapes, const Tensor&
                 std::initializer_list<Named> others) {
   const at::ScalarType type = value.scalar_type();
   const bool has_16_bits = type == at::kHalf || type == at::kBFloat16;
-  TORCH_CHECK(type == at::kFloat || type == at::kDouble || (has_16_bits && value.is_cuda()),
-              "ms_deform_attn: value is ", type, ", expected Float or Double",
-              value.is_cuda() ? ", Half or BFloat16" : "");
+  TORCH_CHECK(type == at::kFloat || type == at::kDouble || has_16_bits, "ms_deform_attn: value is ", type,
+              ", expected Float, Double, Half or BFloat16");
   // half precision cannot address the pixels of a large level
   const at::ScalarType expected = has_16_bits ? at::kFloat : type;
   for (const Named& other : others) {

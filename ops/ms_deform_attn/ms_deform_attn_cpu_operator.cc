@@ -1,11 +1,7 @@
 // The operators on CPU tensors: checks, threads and types around the kernels of ms_deform_attn_cpu.h.
 #include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/_softmax_backward_data.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/softmax.h>
 #include <torch/library.h>
 
 #include <tuple>
@@ -18,125 +14,175 @@ namespace ops {
 namespace {
 
 using at::Tensor;
-using Gradients = std::tuple<Tensor, Tensor, Tensor>;
-using FusedGradients = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
 void CheckFits(const MsDeformAttnSizes& sizes, const Tensor& value) {
   TORCH_CHECK(MsDeformAttnFits(sizes), "ms_deform_attn: value is ", value.sizes(),
-              ", expected fewer than 2^31 pixels with a border around each level");
+              ", expected fewer than 2^30 elements in a head with a border around each level");
 }
 
-template <typename T>
-MsDeformAttnInputs<T> InputPointers(const Tensor& value, const Tensor& sampling_locations,
-                                    const Tensor& attention_weights) {
-  return {value.const_data_ptr<T>(), sampling_locations.const_data_ptr<T>(), attention_weights.const_data_ptr<T>()};
-}
-
-template <typename T>
-void Forward(const MsDeformAttnSizes& sizes, const MsDeformAttnInputs<T>& inputs, const Tensor& output) {
-  T* out = output.mutable_data_ptr<T>();
-  // a chunk copies the heads it touches, each for the price of about size / 10 queries: it should have more than that
-  const int64_t grain = sizes.size / 4 + 1;
-  at::parallel_for(0, MsDeformAttnForwardItems(sizes), grain,
-                   [&](int64_t begin, int64_t end) { MsDeformAttnForwardCpu(sizes, inputs, begin, end, out); });
-}
-
-template <typename T>
-void Backward(const MsDeformAttnSizes& sizes, const MsDeformAttnInputs<T>& inputs, const Tensor& grad_output,
-              const Gradients& gradients) {
-  const auto& [value, locations, weights] = gradients;
-  const MsDeformAttnGradients<T> out = {value.mutable_data_ptr<T>(), locations.mutable_data_ptr<T>(),
-                                        weights.mutable_data_ptr<T>()};
-  const T* grad = grad_output.const_data_ptr<T>();
-  at::parallel_for(0, MsDeformAttnBackwardItems(sizes), 1,
-                   [&](int64_t begin, int64_t end) { MsDeformAttnBackwardCpu(sizes, inputs, grad, begin, end, out); });
-}
-
-Tensor ForwardOnCpu(const Tensor& value_in, const Tensor& spatial_shapes_in, const Tensor& level_start_index_in,
-                    const Tensor& sampling_locations_in, const Tensor& attention_weights_in) {
-  const Tensor value = value_in.contiguous(), spatial_shapes = spatial_shapes_in.contiguous(),
-               level_start_index = level_start_index_in.contiguous(), locations = sampling_locations_in.contiguous(),
-               weights = attention_weights_in.contiguous();
-  const MsDeformAttnSizes sizes =
-      CheckedMsDeformAttnSizes(value, spatial_shapes, level_start_index, locations, weights);
-  CheckFits(sizes, value);
-  const Tensor output = at::empty({sizes.batch, sizes.queries, sizes.heads * sizes.channels}, value.options());
-  if (value.scalar_type() == at::kFloat) {
-    Forward(sizes, InputPointers<float>(value, locations, weights), output);
-  } else {
-    Forward(sizes, InputPointers<double>(value, locations, weights), output);
+// Calls body(T()) with the kernels' type that has the bits of `type`.
+template <typename Body>
+void WithTypeOf(at::ScalarType type, Body body) {
+  switch (type) {
+    case at::kFloat:
+      return body(float());
+    case at::kDouble:
+      return body(double());
+    case at::kHalf:
+      return body(Half());
+    default:
+      return body(BFloat16());
   }
+}
+
+template <typename T>
+const T* Pointer(const Tensor& tensor) {
+  return static_cast<const T*>(tensor.const_data_ptr());
+}
+template <typename T>
+T* MutablePointer(const Tensor& tensor) {
+  return static_cast<T*>(tensor.mutable_data_ptr());
+}
+
+// The inputs of the plain entry, dense.
+class Arguments {
+ public:
+  Arguments(const Tensor& value_in, const Tensor& spatial_shapes_in, const Tensor& level_start_index_in,
+            const Tensor& locations_in, const Tensor& weights_in)
+      : value(value_in.contiguous()),
+        positions(locations_in.contiguous()),
+        weights(weights_in.contiguous()),
+        spatial_shapes_(spatial_shapes_in.contiguous()),
+        sizes(CheckedMsDeformAttnSizes(value, spatial_shapes_, level_start_index_in.contiguous(), positions, weights)) {
+    CheckFits(sizes, value);
+  }
+
+  template <typename T>
+  MsDeformAttnCpu<T> Kernels() const {
+    using Real = MsDeformAttnCpuReal<T>;
+    return {sizes, MsDeformAttnInputs<T, Real>{Pointer<T>(value), Pointer<Real>(positions), Pointer<Real>(weights)}};
+  }
+
+  const Tensor value, positions, weights;
+
+ private:
+  const Tensor spatial_shapes_;
+
+ public:
+  const MsDeformAttnSizes sizes;
+};
+
+// Those of the fused entry.
+class FusedArguments {
+ public:
+  FusedArguments(const Tensor& value_in, const Tensor& spatial_shapes_in, const Tensor& level_start_index_in,
+                 const Tensor& reference_points_in, const Tensor& offsets_in, const Tensor& logits_in)
+      : value(value_in.contiguous()),
+        reference_points(reference_points_in.contiguous()),
+        positions(offsets_in.contiguous()),
+        weights(logits_in.contiguous()),
+        spatial_shapes_(spatial_shapes_in.contiguous()),
+        checked_(CheckedMsDeformAttnFusedSizes(value, spatial_shapes_, level_start_index_in.contiguous(),
+                                               reference_points, positions, weights)),
+        sizes(checked_.sizes) {
+    CheckFits(sizes, value);
+  }
+
+  template <typename T>
+  MsDeformAttnCpu<T> Kernels() const {
+    using Real = MsDeformAttnCpuReal<T>;
+    return {sizes, checked_.reference,
+            MsDeformAttnFusedInputs<T, Real>{Pointer<T>(value), Pointer<Real>(reference_points),
+                                             Pointer<Real>(positions), Pointer<Real>(weights)}};
+  }
+
+  const Tensor value, reference_points, positions, weights;
+
+ private:
+  const Tensor spatial_shapes_;
+  const CheckedMsDeformAttnFused checked_;
+
+ public:
+  const MsDeformAttnSizes sizes;
+};
+
+template <typename AnyArguments>
+Tensor Forward(const AnyArguments& in) {
+  const Tensor output =
+      at::empty({in.sizes.batch, in.sizes.queries, in.sizes.heads * in.sizes.channels}, in.value.options());
+  // a chunk copies the heads it touches, each for the price of about size / 10 queries: it should have more than that
+  const int64_t grain = in.sizes.size / 4 + 1;
+  WithTypeOf(in.value.scalar_type(), [&](auto type) {
+    using T = decltype(type);
+    const auto kernels = in.template Kernels<T>();
+    T* out = MutablePointer<T>(output);
+    at::parallel_for(0, kernels.ForwardItems(), grain,
+                     [&](int64_t begin, int64_t end) { kernels.Forward(begin, end, out); });
+  });
   return output;
 }
 
-Gradients BackwardOnCpu(const Tensor& grad_output_in, const Tensor& value_in, const Tensor& spatial_shapes_in,
-                        const Tensor& level_start_index_in, const Tensor& sampling_locations_in,
-                        const Tensor& attention_weights_in) {
-  const Tensor value = value_in.contiguous(), spatial_shapes = spatial_shapes_in.contiguous(),
-               level_start_index = level_start_index_in.contiguous(), locations = sampling_locations_in.contiguous(),
-               weights = attention_weights_in.contiguous(), grad_output = grad_output_in.contiguous();
-  const MsDeformAttnSizes sizes =
-      CheckedMsDeformAttnSizes(value, spatial_shapes, level_start_index, locations, weights);
-  CheckFits(sizes, value);
-  CheckMsDeformAttnGradOutput(sizes, grad_output, value);
-  const Gradients gradients = {at::empty_like(value), at::empty_like(locations), at::empty_like(weights)};
-  if (value.scalar_type() == at::kFloat) {
-    Backward(sizes, InputPointers<float>(value, locations, weights), grad_output, gradients);
-  } else {
-    Backward(sizes, InputPointers<double>(value, locations, weights), grad_output, gradients);
-  }
+struct Gradients {
+  Tensor value, positions, weights, reference_points;
+};
+
+// The gradient of the reference points is an empty tensor where it is not given.
+template <typename AnyArguments>
+Gradients Backward(const AnyArguments& in, const Tensor& grad_output_in, const Tensor& grad_reference_points) {
+  const Tensor grad_output = grad_output_in.contiguous();
+  CheckMsDeformAttnGradOutput(in.sizes, grad_output, in.value);
+  const Gradients gradients = {at::empty_like(in.value), at::empty_like(in.positions), at::empty_like(in.weights),
+                               grad_reference_points};
+  WithTypeOf(in.value.scalar_type(), [&](auto type) {
+    using T = decltype(type);
+    using Real = MsDeformAttnCpuReal<T>;
+    const auto kernels = in.template Kernels<T>();
+    const MsDeformAttnCpuPointGradients<Real> out = {
+        MutablePointer<Real>(gradients.positions), MutablePointer<Real>(gradients.weights),
+        grad_reference_points.numel() == 0 ? nullptr : MutablePointer<Real>(grad_reference_points)};
+    const Tensor workspace = at::empty({kernels.BackwardWorkspace(out)}, in.positions.options());
+    for (int step = 0; step < kernels.kBackwardSteps; ++step) {
+      // a query's sum of reference points is some hundred additions
+      const int64_t grain = step == 2 ? 256 : 1;
+      at::parallel_for(0, kernels.BackwardItems(step, out), grain, [&](int64_t begin, int64_t end) {
+        kernels.Backward(step, begin, end, Pointer<T>(grad_output), MutablePointer<T>(gradients.value), out,
+                         MutablePointer<Real>(workspace));
+      });
+    }
+  });
   return gradients;
 }
 
-// The locations and weights of the plain contract.
-Tensor Scale(const MsDeformAttnSizes& sizes, const Tensor& spatial_shapes, const Tensor& reference) {
-  if (reference.size(-1) == 4) return reference.narrow(-1, 2, 2) * (0.5 / static_cast<double>(sizes.points));
-  return spatial_shapes.flip(1).to(reference.scalar_type()).reciprocal().view({1, 1, 1, sizes.levels, 1, 2});
+Tensor ForwardOnCpu(const Tensor& value, const Tensor& spatial_shapes, const Tensor& level_start_index,
+                    const Tensor& sampling_locations, const Tensor& attention_weights) {
+  return Forward(Arguments(value, spatial_shapes, level_start_index, sampling_locations, attention_weights));
+}
+
+std::tuple<Tensor, Tensor, Tensor> BackwardOnCpu(const Tensor& grad_output, const Tensor& value,
+                                                 const Tensor& spatial_shapes, const Tensor& level_start_index,
+                                                 const Tensor& sampling_locations, const Tensor& attention_weights) {
+  const Arguments in(value, spatial_shapes, level_start_index, sampling_locations, attention_weights);
+  const Gradients gradients = Backward(in, grad_output, at::empty({0}, in.positions.options()));
+  return {gradients.value, gradients.positions, gradients.weights};
 }
 
 Tensor FusedForwardOnCpu(const Tensor& value, const Tensor& spatial_shapes, const Tensor& level_start_index,
                          const Tensor& reference_points, const Tensor& sampling_offsets,
                          const Tensor& attention_logits) {
-  const MsDeformAttnSizes sizes =
-      CheckedMsDeformAttnFusedSizes(value, spatial_shapes.contiguous(), level_start_index.contiguous(),
-                                    reference_points, sampling_offsets, attention_logits)
-          .sizes;
-  const Tensor weights = attention_logits.reshape({sizes.batch, sizes.queries, sizes.heads, -1}).softmax(-1);
-  const Tensor reference = reference_points.unsqueeze(2).unsqueeze(4);
-  const Tensor locations = reference.narrow(-1, 0, 2) + sampling_offsets * Scale(sizes, spatial_shapes, reference);
-  return ForwardOnCpu(value, spatial_shapes, level_start_index, locations,
-                      weights.view({sizes.batch, sizes.queries, sizes.heads, sizes.levels, sizes.points}));
+  return Forward(
+      FusedArguments(value, spatial_shapes, level_start_index, reference_points, sampling_offsets, attention_logits));
 }
 
-FusedGradients FusedBackwardOnCpu(const Tensor& grad_output, const Tensor& value, const Tensor& spatial_shapes,
-                                  const Tensor& level_start_index, const Tensor& reference_points,
-                                  const Tensor& sampling_offsets, const Tensor& attention_logits,
-                                  bool reference_points_need_grad) {
-  const MsDeformAttnSizes sizes =
-      CheckedMsDeformAttnFusedSizes(value, spatial_shapes.contiguous(), level_start_index.contiguous(),
-                                    reference_points, sampling_offsets, attention_logits)
-          .sizes;
-  const Tensor weights = attention_logits.reshape({sizes.batch, sizes.queries, sizes.heads, -1}).softmax(-1);
-  const Tensor reference = reference_points.unsqueeze(2).unsqueeze(4);
-  const Tensor scale = Scale(sizes, spatial_shapes, reference);
-  const auto [grad_value, grad_locations, grad_weights] = BackwardOnCpu(
-      grad_output, value, spatial_shapes, level_start_index, reference.narrow(-1, 0, 2) + sampling_offsets * scale,
-      weights.view({sizes.batch, sizes.queries, sizes.heads, sizes.levels, sizes.points}));
-  const Tensor grad_logits =
-      at::_softmax_backward_data(grad_weights.view(weights.sizes()), weights, -1, weights.scalar_type())
-          .view(attention_logits.sizes());
-  Tensor grad_reference = at::empty({0}, reference_points.options());
-  if (reference_points_need_grad) {
-    grad_reference = grad_locations;
-    if (reference.size(-1) == 4) {
-      const Tensor grad_box = grad_locations * sampling_offsets * (0.5 / static_cast<double>(sizes.points));
-      grad_reference = at::cat({grad_reference, grad_box}, -1);
-    }
-    grad_reference =
-        grad_reference.sum_to_size({reference.size(0), reference.size(1), 1, reference.size(3), 1, reference.size(5)});
-    grad_reference = grad_reference.view(reference_points.sizes());
-  }
-  return {grad_value, grad_reference, grad_locations * scale, grad_logits};
+std::tuple<Tensor, Tensor, Tensor, Tensor> FusedBackwardOnCpu(
+    const Tensor& grad_output, const Tensor& value, const Tensor& spatial_shapes, const Tensor& level_start_index,
+    const Tensor& reference_points, const Tensor& sampling_offsets, const Tensor& attention_logits,
+    bool reference_points_need_grad) {
+  const FusedArguments in(value, spatial_shapes, level_start_index, reference_points, sampling_offsets,
+                          attention_logits);
+  const Tensor grad_reference =
+      reference_points_need_grad ? at::empty_like(in.reference_points) : at::empty({0}, in.reference_points.options());
+  const Gradients gradients = Backward(in, grad_output, grad_reference);
+  return {gradients.value, gradients.reference_points, gradients.positions, gradients.weights};
 }
 
 }  // namespace

@@ -29,12 +29,17 @@ Results<T> Evaluate(const Problem& problem, int64_t chunk = std::numeric_limits<
       begin = end;
     }
   };
-  in_chunks(MsDeformAttnForwardItems(sizes), [&](int64_t begin, int64_t end) {
-    MsDeformAttnForwardCpu(sizes, inputs, begin, end, results.output.data());
-  });
-  in_chunks(MsDeformAttnBackwardItems(sizes), [&](int64_t begin, int64_t end) {
-    MsDeformAttnBackwardCpu(sizes, inputs, grad_output.data(), begin, end, results.Gradients());
-  });
+  const MsDeformAttnCpu<T> kernels(sizes, inputs);
+  in_chunks(kernels.ForwardItems(),
+            [&](int64_t begin, int64_t end) { kernels.Forward(begin, end, results.output.data()); });
+  const MsDeformAttnCpuPointGradients<T> gradients = {results.grad_locations.data(), results.grad_weights.data(),
+                                                      nullptr};
+  std::vector<T> workspace(kernels.BackwardWorkspace(gradients));
+  for (int step = 0; step < kernels.kBackwardSteps; ++step) {
+    in_chunks(kernels.BackwardItems(step, gradients), [&](int64_t begin, int64_t end) {
+      kernels.Backward(step, begin, end, grad_output.data(), results.grad_value.data(), gradients, workspace.data());
+    });
+  }
   return results;
 }
 
@@ -163,13 +168,18 @@ TEST(MsDeformAttnCpuTest, TheReferenceSamplesBilinearly) {
   EXPECT_DOUBLE_EQ(results.grad_value.data()[3], 2 * 0.25 * 0.75);
 }
 
-TEST(MsDeformAttnCpuTest, TooManyPixelsDoNotFit) {
-  const std::vector<int64_t> fits = {1 << 15, 1 << 15}, too_many = {1 << 16, 1 << 15};
+TEST(MsDeformAttnCpuTest, TooManyElementsDoNotFit) {
+  // with value and gradient 32 floats a pixel: 2^31 elements are 2^26 pixels, border included
+  const std::vector<int64_t> fits = {(1 << 13) - 4, 1 << 13}, too_many = {1 << 13, 1 << 13},
+                             far_too_many = {int64_t{1} << 30, int64_t{1} << 30};
   MsDeformAttnSizes sizes;
   sizes.levels = 1;
+  sizes.channels = 16;
   sizes.spatial_shapes = fits.data();
   EXPECT_TRUE(MsDeformAttnFits(sizes));
   sizes.spatial_shapes = too_many.data();
+  EXPECT_FALSE(MsDeformAttnFits(sizes));
+  sizes.spatial_shapes = far_too_many.data();
   EXPECT_FALSE(MsDeformAttnFits(sizes));
 }
 

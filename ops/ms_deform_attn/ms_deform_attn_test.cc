@@ -359,7 +359,7 @@ TEST(MsDeformAttnTest, WrongLevelsAndTypesAreRefused) {
                 {"level 0 is 1099511627776 x 1099511627776", "[2, 26, 3, 4]"});
   ExpectRefused(&Inputs::level_start_index, Integers({0, 19}), {"level 1 is 19", "expected 20"});
   ExpectRefused(&Inputs::level_start_index, Integers({1, 20}), {"level 0 is 1", "expected 0"});
-  ExpectRefused(&Inputs::value, at::zeros({2, 26, 3, 4}, at::kHalf), {"value is Half", "expected Float or Double"});
+  ExpectRefused(&Inputs::value, at::zeros({2, 26, 3, 4}, at::kInt), {"value is Int", "expected Float, Double, Half"});
   ExpectRefused(&Inputs::value, at::zeros({2, 26, 3, 4}, at::kDouble), {"is Float", "expected Double"});
   ExpectRefused(&Inputs::weights, at::zeros({2, 6, 3, 2, 2}, at::kDouble), {"attention_weights is Double", "Float"});
   ExpectRefused(&Inputs::level_start_index, at::zeros({2}, at::kInt), {"level_start_index Int", "expected Long"});

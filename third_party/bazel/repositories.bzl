@@ -74,6 +74,7 @@ def _libraries():
     _project(name = "com_github_google_benchmark", room = "benchmark")
     _project(name = "eigen", room = "eigen")
     _project(name = "simdjson", room = "simdjson")
+    _project(name = "highway", room = "highway")
     _project(
         name = "libtorch",
         room = "torch",
