@@ -65,6 +65,15 @@ Interval PercentileInterval(double estimate, const std::vector<double>& resample
 // about any of them in at most 5 % of all studies. A NaN is no comparison: it stays NaN and counts for nothing.
 std::vector<double> HolmAdjusted(const std::vector<double>& p_values);
 
+// The two-sided p-value of the Mann-Whitney U test (1947): how often two samples of one distribution are told apart at
+// least so clearly by the ranks of their values. Exact where both have at most 50 values and no two values are equal,
+// else the normal approximation with the corrections for ties and continuity (as scipy.stats.mannwhitneyu). NaN where
+// either is empty, and 1 where all values are equal.
+double MannWhitneyPValue(const std::vector<double>& left, const std::vector<double>& right);
+
+// The median of `values` and its interval by resampling them with replacement. The same bytes for the same seed.
+Interval BootstrapMedianInterval(const std::vector<double>& values, double confidence, int resamples, uint64_t seed);
+
 // What may be said of a difference where more is better.
 enum class Verdict { kNotAvailable, kBetter, kWorse, kInconclusive };
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "base/random.h"
 #include "gtest/gtest.h"
 
 namespace base {
@@ -194,6 +195,45 @@ TEST(PercentileInterval, TakesTheQuantilesAndKeepsTheEstimate) {
 }
 
 // statsmodels.stats.multitest.multipletests(p, method='holm')
+TEST(MannWhitney, EqualsScipy) {
+  // scipy 1.17.1: mannwhitneyu, method='exact' without ties and up to 50 values, else 'asymptotic'
+  EXPECT_NEAR(MannWhitneyPValue({1.1, 2.3, 0.4, 5.6, 3.3}, {2.2, 4.4, 6.1, 7.9, 8.8, 3.1}), 0.12554112554112554, 1e-14);
+  EXPECT_NEAR(MannWhitneyPValue({1, 2, 2, 3, 4}, {2, 3, 5, 6, 7, 7}), 0.06414661873440437, 1e-14);
+  std::vector<double> left, right;
+  for (int i = 0; i < 40; ++i) left.push_back((i * 37 % 101) / 7.0);
+  for (int i = 0; i < 50; ++i) right.push_back((i * 53 % 103) / 7.0 + 1.05);
+  EXPECT_NEAR(MannWhitneyPValue(left, right), 0.5965337662530308, 1e-12);
+  EXPECT_DOUBLE_EQ(MannWhitneyPValue(left, right), MannWhitneyPValue(right, left));
+  left.clear(), right.clear();
+  for (int i = 0; i < 60; ++i) left.push_back(std::sin(i * 1.7)), right.push_back(std::sin(i * 2.3) + 0.2);
+  EXPECT_NEAR(MannWhitneyPValue(left, right), 0.07140275370125385, 1e-12);
+}
+
+TEST(MannWhitney, OfNothingAndOfEqualValues) {
+  EXPECT_TRUE(std::isnan(MannWhitneyPValue({}, {1})));
+  EXPECT_TRUE(std::isnan(MannWhitneyPValue({kNaN}, {1})));
+  EXPECT_EQ(MannWhitneyPValue({2, 2, 2}, {2, 2}), 1);
+  // the two most different orders of 2 x 20!^2 / 40!
+  std::vector<double> low, high;
+  for (int i = 0; i < 20; ++i) low.push_back(i), high.push_back(i + 100);
+  EXPECT_NEAR(MannWhitneyPValue(low, high), 2 / 137846528820.0, 1e-20);
+}
+
+TEST(BootstrapMedian, CoversTheMedianAndRepeats) {
+  RandomStream random("values", {1});
+  std::vector<double> values;
+  for (int i = 0; i < 101; ++i) values.push_back(random.NextNormal());
+  const Interval interval = BootstrapMedianInterval(values, 0.95, 2000, 3);
+  EXPECT_EQ(interval.estimate, Median(values));
+  EXPECT_LT(interval.low, interval.estimate);
+  EXPECT_GT(interval.high, interval.estimate);
+  // the median of n normal values has a deviation of 1.2533 / sqrt(n)
+  EXPECT_NEAR(interval.high - interval.low, 2 * 1.96 * 1.2533 / std::sqrt(101.0), 0.15);
+  EXPECT_EQ(BootstrapMedianInterval(values, 0.95, 2000, 3).low, interval.low);
+  EXPECT_NE(BootstrapMedianInterval(values, 0.95, 20, 4).low, BootstrapMedianInterval(values, 0.95, 20, 5).low);
+  EXPECT_EQ(BootstrapMedianInterval({2.5}, 0.95, 10, 0).high, 2.5);
+}
+
 TEST(HolmAdjusted, EqualsStatsmodels) {
   const std::vector<double> adjusted = HolmAdjusted({0.01, 0.04, 0.03, 0.005, 0.2, 0.03});
   const std::vector<double> expected = {0.05, 0.12, 0.12, 0.03, 0.2, 0.12};

@@ -75,6 +75,7 @@ def _libraries():
     _project(name = "eigen", room = "eigen")
     _project(name = "simdjson", room = "simdjson")
     _project(name = "highway", room = "highway")
+    _project(name = "sqlite", room = "sqlite")
     _project(
         name = "libtorch",
         room = "torch",

@@ -1,0 +1,73 @@
+// Runs programs on Google Benchmark and reads what they report.
+#ifndef TOOLS_PROFILE_BENCHMARK_RUN_H_
+#define TOOLS_PROFILE_BENCHMARK_RUN_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "tools/profile/programs.h"
+
+namespace profile {
+
+// One benchmark of one run of a program.
+struct BenchmarkSample {
+  std::string name;
+  // Of one iteration, the fastest of the run's repetitions: what else runs on the machine can only add to it. Real time
+  // where the benchmark asks for that (its name holds /real_time), else the CPU time of its thread.
+  double nanoseconds = 0;
+  // User counters of the first repetition.
+  std::map<std::string, double> counters;
+};
+
+struct RunOptions {
+  // Google Benchmark repeats the loop for so long, each repetition; 0 runs the body once. Several short repetitions:
+  // one that nobody disturbed is likelier among them.
+  double min_seconds = 0.01;
+  int repetitions = 7;
+  int cpu = -1;  // the only core for programs of one thread; -1 leaves them free
+  bool count_instructions = false;
+};
+
+struct ProgramRun {
+  std::vector<BenchmarkSample> samples;  // in the program's order
+  std::optional<int64_t> instructions;   // of the whole program
+};
+
+// What runs a program; tests have their own.
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  // All benchmarks of a program, in its order.
+  virtual absl::StatusOr<std::vector<std::string>> List(const Program& program) = 0;
+  // Runs these benchmarks; a name that the program has not is passed over. Unknown where the program fails.
+  virtual absl::StatusOr<ProgramRun> Run(const Program& program, const std::vector<std::string>& names,
+                                         const RunOptions& options) = 0;
+};
+
+class ProcessRunner : public Runner {
+ public:
+  absl::StatusOr<std::vector<std::string>> List(const Program& program) override;
+  absl::StatusOr<ProgramRun> Run(const Program& program, const std::vector<std::string>& names,
+                                 const RunOptions& options) override;
+};
+
+// Instructions of one run of one benchmark's body, start and inputs included, counted by valgrind: slow, and the same
+// on every run. NotFound where there is no valgrind.
+absl::StatusOr<int64_t> InstructionsByValgrind(const Program& program, const std::string& name);
+
+// Whether the benchmark says that it uses more than one thread: "/threads:2" in its name. Such are not pinned.
+bool UsesThreads(const std::string& name);
+
+// Google Benchmark's JSON report. InvalidArgument where it is none, or a benchmark reports an error.
+absl::StatusOr<std::vector<BenchmarkSample>> ParseBenchmarkReport(const std::string& json, const std::string& source);
+
+// A pattern for --benchmark_filter that fits exactly these names.
+std::string ExactFilter(const std::vector<std::string>& names);
+
+}  // namespace profile
+
+#endif  // TOOLS_PROFILE_BENCHMARK_RUN_H_
