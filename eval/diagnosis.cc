@@ -82,7 +82,9 @@ class Diagnoser {
     if (mirrored) {
       const std::vector<int> exchanged = MatchMirrored(scene, matches);
       AddPersons(scene, exchanged, /*mirrored=*/true);
-      for (size_t i = 0; i < matches.size(); ++i) matches[i] = std::max(matches[i], exchanged[i]);
+      for (size_t i = 0; i < matches.size(); ++i) {
+        if (exchanged[i] >= 0) matches[i] = exchanged[i];
+      }
     }
     AddUnmatched(scene, matches);
     AddMissed(scene, matches);
@@ -91,7 +93,8 @@ class Diagnoser {
   Diagnosis Finish() { return std::move(diagnosis_); }
 
  private:
-  // Of detections and persons that `matches` leaves over, those that agree once left and right are exchanged.
+  // Of persons that `matches` leaves over, and detections that have no other person who counts, those that agree once
+  // left and right are exchanged.
   std::vector<int> MatchMirrored(const Scene& scene, const std::vector<int>& matches) const;
   void AddPersons(const Scene& scene, const std::vector<int>& matches, bool mirrored);
   void AddUnmatched(const Scene& scene, const std::vector<int>& matches);
@@ -129,7 +132,8 @@ std::vector<int> Diagnoser::MatchMirrored(const Scene& scene, const std::vector<
   }
   std::vector<int> exchanged_matches(matches.size(), -1);
   for (int i = 0; i < scene.num_detections(); ++i) {
-    if (matches[i] >= 0) continue;
+    // one of a crowd, or of somebody without keypoints, may be any person's
+    if (matches[i] >= 0 && !scene.ignored[matches[i]]) continue;
     double best = kMirroredOks;
     for (int j = 0; j < scene.num_annotations(); ++j) {
       if (taken[j]) continue;

@@ -24,9 +24,9 @@ inline constexpr double kLocalisationOks = 0.1;
 // Similarity from which a keypoint is as near as annotators agree, and from which it is near at all (section 3.1).
 inline constexpr double kGoodSimilarity = 0.85;
 inline constexpr double kNearSimilarity = 0.5;
-// Not of the paper: a detection and a person that are left over belong together where the detection with left and right
-// exchanged has this OKS, the lowest that AP counts. A pose that is mirrored as a whole often has an OKS below
-// kLocalisationOks, and would otherwise be called background.
+// Not of the paper: a person who is left over and a detection that has no person who counts belong together where the
+// detection with left and right exchanged has this OKS, the lowest that AP counts. A pose that is mirrored as a whole
+// often has an OKS below kLocalisationOks, and would otherwise be called background, or be lost in a crowd.
 inline constexpr double kMirroredOks = 0.5;
 
 enum class KeypointKind : uint8_t {

@@ -95,9 +95,10 @@ std::string ErrorSize(const Diagnosis& diagnosis, ErrorKind kind) {
     case ErrorKind::kSwap:
       return KeypointErrorSize(diagnosis, KeypointKind::kSwap);
     case ErrorKind::kInversion:
-      return absl::StrCat(KeypointErrorSize(diagnosis, KeypointKind::kInversion), "; ",
-                          Percent(diagnosis.CountBetterExchanged(), static_cast<int64_t>(diagnosis.persons.size())),
-                          " fit better with left and right exchanged");
+      // the pose as a whole first: of mirrored persons who are labelled on one side only, no keypoint is an inversion
+      return absl::StrCat(Percent(diagnosis.CountBetterExchanged(), static_cast<int64_t>(diagnosis.persons.size())),
+                          " of detected persons fit better with left and right exchanged (inverted: ",
+                          KeypointErrorSize(diagnosis, KeypointKind::kInversion), ")");
     case ErrorKind::kJitter:
       return KeypointErrorSize(diagnosis, KeypointKind::kJitter);
     case ErrorKind::kScoring:

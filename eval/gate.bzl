@@ -10,6 +10,8 @@
 Its output has a line for each metric. With `recorded` there is a program that records these runs as the new baseline:
 
     ./bazelw run //my:accuracy_test.update
+
+The baseline names the workspace's commit; outside of git, say `-- --commit=NAME`.
 """
 
 def _metrics_file(target):
@@ -65,11 +67,8 @@ _accuracy_gate_test = rule(
 )
 
 _UPDATE = """set -eu
-workspace=$BUILD_WORKSPACE_DIRECTORY
-commit=$(git -C "$workspace" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-if [ -n "$(git -C "$workspace" status --porcelain 2>/dev/null)" ]; then commit="$commit with uncommitted changes"; fi
 unset BUILD_WORKING_DIRECTORY  # the runs lie here, and not where the user stands
-exec '{program}' gate --update --baseline="$workspace/{baseline}" --commit="$commit" {metrics}
+exec '{program}' gate --update --baseline="$BUILD_WORKSPACE_DIRECTORY/{baseline}" {metrics} "$@"
 """
 
 def _update_impl(ctx):

@@ -312,4 +312,32 @@ TEST_F(PoseEval, GatesAndRecordsBaselines) {
   EXPECT_EQ(Run(baseline + " --update --commit=abc" + run).exit_code, 2);
 }
 
+TEST_F(PoseEval, RecordsTheWorkspacesCommit) {
+  if (std::system("git --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no git";
+  Write("score.json", R"({"names": ["AP"], "stats": [0.5]})");
+  const std::string run = " --metrics=" + Path("score.json");
+  const std::string update =
+      absl::StrCat("gate --update --tolerance=0.01 --baseline=", Path("dated.textproto"), run, run, run, run, run);
+  ExpectRefusal(Run(update, "env -u BUILD_WORKSPACE_DIRECTORY"),
+                "--update: expected --commit=HASH with it, for there is no workspace to ask git about");
+  // a folder whose name a shell would take apart
+  const std::string workspace = Path("a \"w$HOME");
+  setenv("WORKSPACE_OF_TEST", workspace.c_str(), 1);
+  ASSERT_EQ(std::system("mkdir -p \"$WORKSPACE_OF_TEST\" && cd \"$WORKSPACE_OF_TEST\" && git init -q && "
+                        "git -c user.name=n -c user.email=e commit -q --allow-empty -m m"),
+            0);
+  const std::string environment = "BUILD_WORKSPACE_DIRECTORY=\"$WORKSPACE_OF_TEST\"";
+  const auto recorded = [&] {
+    const Outcome outcome = Run(update, environment);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.error;
+    const std::string text = *base::ReadFile(Path("dated.textproto"));
+    const size_t begin = text.find("commit: \"");
+    return text.substr(begin, text.find('\n', begin) - begin);
+  };
+  const std::string clean = recorded();
+  EXPECT_EQ(clean.size(), std::string("commit: \"0123456789ab\"").size()) << clean;
+  ASSERT_EQ(std::system("touch \"$WORKSPACE_OF_TEST/new\""), 0);
+  EXPECT_EQ(recorded(), clean.substr(0, clean.size() - 1) + " with uncommitted changes\"");
+}
+
 }  // namespace

@@ -86,7 +86,7 @@ class Checker:
                 taken.add(matches[i])
         mirrored = [None] * len(kept)
         for i, (_, detection) in enumerate(kept):
-            if matches[i] is not None:
+            if matches[i] is not None and not ignored[matches[i]]:
                 continue
             exchanged = points(detection)[self.mirror]
             free = [(self.oks(exchanged, p), j) for j, (_, p) in enumerate(persons) if j not in taken and not ignored[j]]
