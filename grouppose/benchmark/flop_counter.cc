@@ -17,8 +17,8 @@ namespace {
 struct Count {
   bool active = false;
   int64_t flops = 0;
-  // Deformable attention calls itself below autograd: calls of it that are running.
-  int64_t deformable_depth = 0;
+  // Our own operators call themselves below autograd: calls of them that are running.
+  int64_t own_depth = 0;
 };
 thread_local Count count;
 
@@ -27,6 +27,7 @@ class Operands {
  public:
   explicit Operands(const at::RecordFunction& function) : inputs_(function.inputs()) {}
   const at::Tensor& Tensor(size_t i) const { return inputs_[i].toTensor(); }
+  int64_t Int(size_t i) const { return inputs_[i].toInt(); }
   bool OutputAsked(size_t mask, size_t i) const { return inputs_[mask].toBoolList().get(i); }
   std::vector<int64_t> Sizes(size_t i) const { return inputs_[i].toIntVector(); }
 
@@ -64,9 +65,18 @@ int64_t DeformableFlops(const at::Tensor& value, const at::Tensor& weights) {
   return 2 * 4 * weights.numel() * value.size(3);
 }
 
+// One product of every token with the others of its sequence; packed is [batch, instances, keypoints, 3 hidden].
+int64_t GroupAttentionProductFlops(const at::Tensor& packed, int64_t along) {
+  return 2 * (packed.numel() / 3) * packed.size(along);
+}
+
 using Formula = int64_t (*)(const Operands&);
 
-constexpr char kDeformable[] = "grouppose::ms_deform_attn";
+// Those that call themselves below autograd.
+bool CallsItself(const std::string& name) {
+  return name == "grouppose::ms_deform_attn" || name == "grouppose::ms_deform_attn_fused" ||
+         name == "grouppose::group_attention";
+}
 
 // Linear layers, matmul and attention by hand arrive as the products that they consist of.
 const std::unordered_map<std::string, Formula>& Formulae() {
@@ -83,10 +93,18 @@ const std::unordered_map<std::string, Formula>& Formulae() {
       // scores once more, then the gradients of scores, queries, keys and values
       {"aten::_scaled_dot_product_flash_attention_for_cpu_backward",
        [](const Operands& in) { return 10 * in.Tensor(1).numel() * in.Tensor(2).size(2); }},
-      {kDeformable, [](const Operands& in) { return DeformableFlops(in.Tensor(0), in.Tensor(4)); }},
+      {"grouppose::group_attention",
+       [](const Operands& in) { return 2 * GroupAttentionProductFlops(in.Tensor(0), in.Int(2)); }},
+      {"grouppose::group_attention_backward",
+       [](const Operands& in) { return 5 * GroupAttentionProductFlops(in.Tensor(1), in.Int(3)); }},
+      {"grouppose::ms_deform_attn", [](const Operands& in) { return DeformableFlops(in.Tensor(0), in.Tensor(4)); }},
+      {"grouppose::ms_deform_attn_fused",
+       [](const Operands& in) { return DeformableFlops(in.Tensor(0), in.Tensor(5)); }},
       // to the four pixels of each sample, and products with them for the gradients of place and weight
       {"grouppose::ms_deform_attn_backward",
        [](const Operands& in) { return 2 * DeformableFlops(in.Tensor(1), in.Tensor(5)); }},
+      {"grouppose::ms_deform_attn_fused_backward",
+       [](const Operands& in) { return 2 * DeformableFlops(in.Tensor(1), in.Tensor(6)); }},
   };
   return formulae;
 }
@@ -94,13 +112,13 @@ const std::unordered_map<std::string, Formula>& Formulae() {
 std::unique_ptr<at::ObserverContext> Enter(const at::RecordFunction& function) {
   const auto formula = Formulae().find(function.name());
   if (!count.active || formula == Formulae().end()) return nullptr;
-  if (formula->first == kDeformable && count.deformable_depth++ > 0) return nullptr;
+  if (CallsItself(formula->first) && count.own_depth++ > 0) return nullptr;
   count.flops += formula->second(Operands(function));
   return nullptr;
 }
 
 void Leave(const at::RecordFunction& function, at::ObserverContext*) {
-  if (count.active && std::string(function.name()) == kDeformable) --count.deformable_depth;
+  if (count.active && CallsItself(function.name())) --count.own_depth;
 }
 
 }  // namespace

@@ -5,9 +5,9 @@
 //   counter.flops();
 //
 // Counted are those of matrix products (linear layers, 1 x 1 and other matmuls), convolutions, scaled-dot-product
-// attention and deformable attention, forward and backward, from the shapes of their operands; a multiply-add is two.
-// Attention counts every query with every key, masked or not. Softmax, norms, activations, sums and the optimiser are
-// left out, as the literature leaves them out.
+// attention, group attention and deformable attention, forward and backward, from the shapes of their operands; a
+// multiply-add is two. Attention counts every query with every key, masked or not. Softmax, norms, activations, sums
+// and the optimiser are left out, as the literature leaves them out.
 #ifndef GROUPPOSE_BENCHMARK_FLOP_COUNTER_H_
 #define GROUPPOSE_BENCHMARK_FLOP_COUNTER_H_
 

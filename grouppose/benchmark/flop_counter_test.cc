@@ -14,8 +14,10 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <utility>
 
 #include "base/check.h"
+#include "ops/group_attention/group_attention.h"
 #include "ops/ms_deform_attn/ms_deform_attn.h"
 
 namespace grouppose {
@@ -74,6 +76,17 @@ TEST(FlopCounterTest, FusedAttention) {
   EXPECT_EQ(flops.backward, 5 * 2 * (2 * 3) * 40 * 50 * 8);
 }
 
+TEST(FlopCounterTest, GroupAttention) {
+  // 6 instances of 5 keypoints, 2 heads of 4 channels
+  const at::Tensor qkv = Ones({3, 6, 5, 3 * 8});
+  for (const auto& [along, length] : {std::pair(1, 6), std::pair(2, 5)}) {
+    const int64_t product = 2 * (3 * 6 * 5) * length * 8;
+    const Flops flops = Count([&, dimension = along] { return ops::GroupAttention(qkv, 2, dimension); });
+    EXPECT_EQ(flops.forward, 2 * product);
+    EXPECT_EQ(flops.backward, 5 * product);
+  }
+}
+
 TEST(FlopCounterTest, DeformableAttention) {
   // two levels, 3 x 4 and 2 x 2; 5 queries, 2 heads of 8 channels, 3 points
   const at::Tensor value = Ones({1, 16, 2, 8}), locations = Ones({1, 5, 2, 2, 3, 2}), weights = Ones({1, 5, 2, 2, 3});
@@ -82,6 +95,10 @@ TEST(FlopCounterTest, DeformableAttention) {
   constexpr int64_t kSamples = 5 * 2 * 2 * 3;
   EXPECT_EQ(flops.forward, 2 * 4 * kSamples * 8);
   EXPECT_EQ(flops.backward, 2 * flops.forward);
+  const at::Tensor references = Ones({1, 5, 2, 2}), offsets = Ones({1, 5, 2, 2, 3, 2}), logits = Ones({1, 5, 2, 6});
+  const Flops fused = Count([&] { return ops::MsDeformAttnFused(value, shapes, starts, references, offsets, logits); });
+  EXPECT_EQ(fused.forward, flops.forward);
+  EXPECT_EQ(fused.backward, flops.backward);
 }
 
 TEST(FlopCounterTest, OneAtATimeAndOnlyWhileItLives) {

@@ -92,8 +92,11 @@ std::string Words(const Site& site) {
   return std::string(site.what) + " at " + site.file + ":" + std::to_string(site.line);
 }
 
+// In one source, equal texts mostly have one address.
+bool IsSame(const char* a, const char* b) { return a == b || std::strcmp(a, b) == 0; }
+
 bool IsSame(const Site& a, const Site& b) {
-  return a.line == b.line && std::strcmp(a.file, b.file) == 0 && std::strcmp(a.what, b.what) == 0;
+  return a.line == b.line && IsSame(a.file, b.file) && IsSame(a.what, b.what);
 }
 
 // splitmix64: a good mixing of 64 bits, by Steele, Lea and Flood
@@ -141,7 +144,7 @@ class Emulator {
   const std::function<void()>* thread_ = nullptr;
   std::unique_ptr<char[]> shared_;
   std::vector<Fiber> fibers_;
-  size_t running_ = 0, alive_ = 0;
+  size_t running_ = 0, alive_ = 0, at_barrier_ = 0, first_at_barrier_ = 0;
   void* scheduler_ = nullptr;  // its stack pointer
   void* scheduler_fake_stack_ = nullptr;
   const void* scheduler_bottom_ = nullptr;
@@ -224,9 +227,8 @@ void Emulator::SetFault(size_t thread, const std::string& what) {
 }
 
 void Emulator::ReleaseBlockIfComplete() {
-  size_t waiting = 0;
-  for (const Fiber& fiber : fibers_) waiting += fiber.state == State::kAtBarrier;
-  if (waiting == 0 || waiting < alive_) return;
+  if (at_barrier_ == 0 || at_barrier_ < alive_) return;
+  at_barrier_ = 0;
   for (Fiber& fiber : fibers_) {
     if (fiber.state == State::kAtBarrier) fiber.state = State::kReady;
   }
@@ -235,12 +237,13 @@ void Emulator::ReleaseBlockIfComplete() {
 void Emulator::WaitForBlock(const Site& site) {
   Fiber& own = fibers_[running_];
   own.site = site;
-  for (const Fiber& other : fibers_) {
-    if (other.state == State::kAtBarrier && !IsSame(other.site, site)) {
-      SetFault(running_, "thread " + Words(other.index) + " waits in " + Words(other.site));
-    }
+  if (at_barrier_ == 0) {
+    first_at_barrier_ = running_;
+  } else if (const Fiber& other = fibers_[first_at_barrier_]; !IsSame(other.site, site)) {
+    SetFault(running_, "thread " + Words(other.index) + " waits in " + Words(other.site));
   }
   own.state = State::kAtBarrier;
+  ++at_barrier_;
   ReleaseBlockIfComplete();
   Suspend();
 }
@@ -311,6 +314,7 @@ void Emulator::ExplainDeadlock() {
 bool Emulator::RunBlock(uint64_t seed) {
   const std::vector<size_t> order = Order(count(), seed);
   alive_ = count();
+  at_barrier_ = 0;
   for (size_t thread = 0; thread < count(); ++thread) Start(thread);
   while (alive_ > 0 && fault.empty()) {
     bool has_run = false;

@@ -18,8 +18,8 @@
 // What there is: threadIdx, blockIdx, blockDim, gridDim, warpSize; __shared__ (one copy; dynamic memory is filled with
 // NaNs before each block and ends where it should, under AddressSanitizer); __syncthreads, __syncwarp, __ballot_sync,
 // __any_sync, __all_sync, __shfl_sync, __shfl_up_sync, __shfl_down_sync, __shfl_xor_sync; atomicAdd, atomicMin,
-// atomicMax, atomicExch, atomicCAS; __ldg, __ldcs, __ldcg, __stcs, __stcg; __expf and its like. Types and their
-// conversions (float4, __half2, __nv_bfloat16, ...) are those of CUDA's own headers, which serve host code too.
+// atomicMax, atomicExch, atomicCAS; __ldg, __ldcs, __ldcg, __stcs, __stcg; min, max, __expf and its like. Types and
+// their conversions (float4, __half2, __nv_bfloat16, ...) are those of CUDA's own headers, which serve host code too.
 // What there is not, does not compile. Memory is as consistent as one core's, so a fence that is missing is not
 // noticed. Launches from several threads at a time are not for it.
 #ifndef OPS_CUDA_EMULATOR_CUDA_EMULATOR_H_
@@ -239,6 +239,9 @@ template <typename T>
 T atomicCAS(T* address, std::common_type_t<T> expected, std::common_type_t<T> value) {
   return ops::cuda_emulator::Atomic(address, [=](T before) { return before == expected ? value : before; });
 }
+
+using std::max;
+using std::min;
 
 // clang-format off
 template <typename T> T __ldg(const T* address) { return *address; }

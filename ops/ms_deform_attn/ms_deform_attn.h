@@ -21,7 +21,7 @@ namespace ops {
 // CUDA also a value in half or bfloat16 with the others in float32. The three are on one device; the levels' shapes and
 // starts best on the CPU, since they are read there. Dispatches through torch as grouppose::ms_deform_attn. Wrong
 // shapes, types or devices throw c10::Error with what was found and expected. On CUDA the gradient of the value has
-// other last bits on every run, so the backward pass throws where torch must be deterministic.
+// other last bits on every run, unless torch must be deterministic: then it is summed in fixed point.
 at::Tensor MsDeformAttn(const at::Tensor& value, const at::Tensor& spatial_shapes, const at::Tensor& level_start_index,
                         const at::Tensor& sampling_locations, const at::Tensor& attention_weights);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace ops {
 namespace {
@@ -59,6 +60,49 @@ void ForEachCorner(const MsDeformAttnSizes& sizes, const double* sampling_locati
   }
 }
 
+// What the plain form takes, made of what the fused one does.
+struct Plain {
+  std::vector<double> locations, weights;
+};
+
+// Where the reference point of a point begins.
+int64_t ReferenceIndex(const MsDeformAttnSizes& sizes, const MsDeformAttnReferenceSizes& reference,
+                       int64_t weight_index) {
+  const int64_t level = weight_index / sizes.points % sizes.levels;
+  const int64_t row = weight_index / (sizes.points * sizes.levels * sizes.heads);  // [batch, queries]
+  const int64_t query = reference.batch == 1 ? row % sizes.queries : row;
+  return (query * reference.levels + (reference.levels == 1 ? 0 : level)) * reference.coordinates;
+}
+
+// What an offset of one is in shares of the level; axis 0 is x.
+double LocationByOffset(const MsDeformAttnSizes& sizes, const MsDeformAttnReferenceSizes& reference,
+                        const double* reference_point, int64_t weight_index, int64_t axis) {
+  if (reference.coordinates == 4) return reference_point[2 + axis] * 0.5 / static_cast<double>(sizes.points);
+  return 1 / static_cast<double>(sizes.spatial_shapes[2 * (weight_index / sizes.points % sizes.levels) + 1 - axis]);
+}
+
+Plain MakePlain(const MsDeformAttnSizes& sizes, const MsDeformAttnReferenceSizes& reference,
+                const MsDeformAttnFusedInputs<double>& inputs) {
+  const int64_t all_points = sizes.levels * sizes.points,
+                count = sizes.batch * sizes.queries * sizes.heads * all_points;
+  Plain plain;
+  for (int64_t i = 0; i < count; ++i) {
+    const double* point = inputs.reference_points + ReferenceIndex(sizes, reference, i);
+    for (int64_t axis = 0; axis < 2; ++axis) {
+      plain.locations.push_back(point[axis] + inputs.sampling_offsets[2 * i + axis] *
+                                                  LocationByOffset(sizes, reference, point, i, axis));
+    }
+  }
+  for (int64_t first = 0; first < count; first += all_points) {
+    const double* logits = inputs.attention_logits + first;
+    const double largest = *std::max_element(logits, logits + all_points);
+    double sum = 0;
+    for (int64_t i = 0; i < all_points; ++i) sum += std::exp(logits[i] - largest);
+    for (int64_t i = 0; i < all_points; ++i) plain.weights.push_back(std::exp(logits[i] - largest) / sum);
+  }
+  return plain;
+}
+
 }  // namespace
 
 void MsDeformAttnReferenceForward(const MsDeformAttnSizes& sizes, const MsDeformAttnInputs<double>& inputs,
@@ -98,6 +142,47 @@ void MsDeformAttnReferenceBackward(const MsDeformAttnSizes& sizes, const MsDefor
     gradients.sampling_locations[2 * point.weight_index + 1] =
         by_y * static_cast<double>(sizes.spatial_shapes[2 * point.level]);
   });
+}
+
+void MsDeformAttnFusedReferenceForward(const MsDeformAttnSizes& sizes, const MsDeformAttnReferenceSizes& reference,
+                                       const MsDeformAttnFusedInputs<double>& inputs, double* output) {
+  const Plain plain = MakePlain(sizes, reference, inputs);
+  MsDeformAttnReferenceForward(sizes, {inputs.value, plain.locations.data(), plain.weights.data()}, output);
+}
+
+void MsDeformAttnFusedReferenceBackward(const MsDeformAttnSizes& sizes, const MsDeformAttnReferenceSizes& reference,
+                                        const MsDeformAttnFusedInputs<double>& inputs, const double* grad_output,
+                                        const MsDeformAttnFusedGradients<double>& gradients) {
+  const Plain plain = MakePlain(sizes, reference, inputs);
+  std::vector<double> by_location(plain.locations.size()), by_weight(plain.weights.size());
+  MsDeformAttnReferenceBackward(sizes, {inputs.value, plain.locations.data(), plain.weights.data()}, grad_output,
+                                {gradients.value, by_location.data(), by_weight.data()});
+  if (gradients.reference_points != nullptr) {
+    const int64_t points = reference.batch * sizes.queries * reference.levels;
+    std::fill_n(gradients.reference_points, points * reference.coordinates, 0.0);
+  }
+  const int64_t all_points = sizes.levels * sizes.points, count = static_cast<int64_t>(plain.weights.size());
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t index = ReferenceIndex(sizes, reference, i);
+    for (int64_t axis = 0; axis < 2; ++axis) {
+      const double gradient = by_location[2 * i + axis];
+      gradients.sampling_offsets[2 * i + axis] =
+          gradient * LocationByOffset(sizes, reference, inputs.reference_points + index, i, axis);
+      if (gradients.reference_points == nullptr) continue;
+      gradients.reference_points[index + axis] += gradient;
+      if (reference.coordinates == 2) continue;
+      gradients.reference_points[index + 2 + axis] +=
+          gradient * inputs.sampling_offsets[2 * i + axis] * 0.5 / static_cast<double>(sizes.points);
+    }
+  }
+  // the softmax
+  for (int64_t first = 0; first < count; first += all_points) {
+    double sum = 0;
+    for (int64_t i = first; i < first + all_points; ++i) sum += plain.weights[i] * by_weight[i];
+    for (int64_t i = first; i < first + all_points; ++i) {
+      gradients.attention_logits[i] = plain.weights[i] * (by_weight[i] - sum);
+    }
+  }
 }
 
 }  // namespace ops

@@ -18,6 +18,14 @@ void MsDeformAttnReferenceForward(const MsDeformAttnSizes& sizes, const MsDeform
 void MsDeformAttnReferenceBackward(const MsDeformAttnSizes& sizes, const MsDeformAttnInputs<double>& inputs,
                                    const double* grad_output, const MsDeformAttnGradients<double>& gradients);
 
+// The same for the fused entry: its softmax and its locations, written out, around the two above. The gradient of the
+// reference points may be null.
+void MsDeformAttnFusedReferenceForward(const MsDeformAttnSizes& sizes, const MsDeformAttnReferenceSizes& reference,
+                                       const MsDeformAttnFusedInputs<double>& inputs, double* output);
+void MsDeformAttnFusedReferenceBackward(const MsDeformAttnSizes& sizes, const MsDeformAttnReferenceSizes& reference,
+                                        const MsDeformAttnFusedInputs<double>& inputs, const double* grad_output,
+                                        const MsDeformAttnFusedGradients<double>& gradients);
+
 }  // namespace ops
 
 #endif  // OPS_MS_DEFORM_ATTN_MS_DEFORM_ATTN_REFERENCE_H_

@@ -17,7 +17,7 @@
 
 #include "grouppose/testing/fixtures.h"
 #include "ops/ms_deform_attn/grid_sampler_composition.h"
-#include "ops/ms_deform_attn/ms_deform_attn_cuda_emulation.h"
+#include "ops/ms_deform_attn/ms_deform_attn_cuda.h"
 #include "ops/testing/cuda_device.h"
 
 namespace ops {
@@ -158,9 +158,9 @@ Tensor ExpectedGradLocations(const Fixture& fixture, const Tensor& found) {
   return at::where(may_differ.logical_and(nearer), other, expected);
 }
 
-// What the threads of the CUDA kernels compute, one after the other on the CPU.
-template <int kVector, typename T>
-Results EvaluateCudaThreads(const Inputs& inputs) {
+// What the CUDA kernels compute, run on the CPU.
+template <typename T>
+Results EvaluateEmulated(const Inputs& inputs) {
   MsDeformAttnSizes sizes;
   sizes.batch = inputs.value.size(0);
   sizes.size = inputs.value.size(1);
@@ -170,34 +170,29 @@ Results EvaluateCudaThreads(const Inputs& inputs) {
   sizes.levels = inputs.weights.size(3);
   sizes.points = inputs.weights.size(4);
   sizes.spatial_shapes = inputs.spatial_shapes.const_data_ptr<int64_t>();
-  Results results = {at::zeros_like(inputs.grad_output), at::zeros_like(inputs.value), at::zeros_like(inputs.locations),
+  // wide loads want aligned memory, as torch allocates it; tensors of a mapped file lie where the file has them
+  const Tensor value = inputs.value.clone(), grad_output = inputs.grad_output.clone();
+  Results results = {at::zeros_like(grad_output), at::zeros_like(value), at::zeros_like(inputs.locations),
                      at::zeros_like(inputs.weights)};
-  const MsDeformAttnInputs<T> pointers = {inputs.value.const_data_ptr<T>(), inputs.locations.const_data_ptr<T>(),
+  const MsDeformAttnInputs<T> pointers = {value.const_data_ptr<T>(), inputs.locations.const_data_ptr<T>(),
                                           inputs.weights.const_data_ptr<T>()};
-  testing::EmulateForward<kVector>(sizes, pointers, results.output.mutable_data_ptr<T>());
-  testing::EmulateBackward<kVector>(
-      sizes, pointers, inputs.grad_output.const_data_ptr<T>(),
-      {results.grad_value.mutable_data_ptr<T>(), results.grad_locations.mutable_data_ptr<T>(),
-       results.grad_weights.mutable_data_ptr<T>()});
+  EXPECT_EQ(LaunchMsDeformAttnForward<T>(sizes, pointers, results.output.mutable_data_ptr<T>(), nullptr), cudaSuccess);
+  EXPECT_EQ(LaunchMsDeformAttnBackward<T>(
+                sizes, pointers, grad_output.const_data_ptr<T>(),
+                {results.grad_value.mutable_data_ptr<T>(), results.grad_locations.mutable_data_ptr<T>(),
+                 results.grad_weights.mutable_data_ptr<T>()},
+                /*workspace=*/nullptr, /*stream=*/nullptr),
+            cudaSuccess);
   return results;
 }
 
-template <typename T>
-Results EvaluateCudaThreads(Inputs inputs) {
-  constexpr int kWide = 16 / sizeof(T);
-  // wide loads want aligned memory, as torch allocates it; tensors of a mapped file lie where the file has them
-  inputs.value = inputs.value.clone();
-  inputs.grad_output = inputs.grad_output.clone();
-  return inputs.value.size(3) % kWide == 0 ? EvaluateCudaThreads<kWide, T>(inputs) : EvaluateCudaThreads<1, T>(inputs);
-}
-
-enum class Where { kCpu, kCudaThreadsOnCpu, kCuda };
+enum class Where { kCpu, kEmulated, kCuda };
 
 Results Evaluate(const Inputs& inputs, Where where) {
   if (where == Where::kCpu) return Evaluate(inputs);
-  if (where == Where::kCudaThreadsOnCpu) {
-    return inputs.value.scalar_type() == at::kFloat ? EvaluateCudaThreads<float>(inputs)
-                                                    : EvaluateCudaThreads<double>(inputs);
+  if (where == Where::kEmulated) {
+    return inputs.value.scalar_type() == at::kFloat ? EvaluateEmulated<float>(inputs)
+                                                    : EvaluateEmulated<double>(inputs);
   }
   const Results on_device =
       Evaluate({inputs.value.to(at::kCUDA), inputs.spatial_shapes, inputs.level_start_index,
@@ -240,12 +235,12 @@ TEST_P(MsDeformAttnFixtureTest, FloatEqualsTheOfficialResults) {
 }
 
 std::string NameOf(const ::testing::TestParamInfo<std::tuple<Where, const char*>>& info) {
-  constexpr const char* kNames[] = {"Cpu", "CudaThreadsOnCpu", "Cuda"};
+  constexpr const char* kNames[] = {"Cpu", "Emulated", "Cuda"};
   return std::string(kNames[static_cast<int>(std::get<0>(info.param))]) + "_" + std::get<1>(info.param);
 }
 
 INSTANTIATE_TEST_SUITE_P(Official, MsDeformAttnFixtureTest,
-                         ::testing::Combine(::testing::Values(Where::kCpu, Where::kCudaThreadsOnCpu, Where::kCuda),
+                         ::testing::Combine(::testing::Values(Where::kCpu, Where::kEmulated, Where::kCuda),
                                             ::testing::Values("ops_msda_D30", "ops_msda_D32", "ops_msda_D64",
                                                               "ops_msda_D71", "ops_msda_D1025", "ops_msda_borders",
                                                               "ops_msda_outofrange", "ops_msda_decoder",

@@ -144,6 +144,8 @@ def cuda_emulated_library(name, src, deps, architecture = 900, **kwargs):
         name = name,
         testonly = True,
         srcs = [name + ".cc"],
+        # elements are loaded sixteen bytes at a time; "#pragma unroll" is nvcc's
+        copts = ["-fno-strict-aliasing", "-Wno-unknown-pragmas"],
         local_defines = ["OPS_CUDA_ARCH=%d" % architecture],
         textual_hdrs = [src],
         deps = deps + ["//ops/cuda_emulator"],

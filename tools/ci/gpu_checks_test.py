@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tools" / "gpu_checks.sh"
 # no part of the library
-APART = ("_test.cc", "_benchmark.cc", "_reference.cc", "_composition.cc")
+APART = ("_test.cc", "_benchmark.cc", "_reference.cc", "_composition.cc", "_emulator.cc")
 
 
 def run(*arguments, **environment):

@@ -1,0 +1,65 @@
+// The sizes of one call of group attention, for code without LibTorch.
+#ifndef OPS_GROUP_ATTENTION_GROUP_ATTENTION_SIZES_H_
+#define OPS_GROUP_ATTENTION_GROUP_ATTENTION_SIZES_H_
+
+#include <cstdint>
+
+namespace ops {
+
+// Tokens whose storage is 16 bits wide; all arithmetic on them is in float.
+struct BFloat16Bits {
+  uint16_t bits;
+};
+struct HalfBits {
+  uint16_t bits;
+};
+
+// What a token attends to: the keypoints of its own instance, or its own keypoint of all instances.
+enum class GroupAttentionAlong { kInstances, kKeypoints };
+
+// Strides of tokens [batch, instances, keypoints, ...], in elements; the last dimension is dense.
+struct GroupAttentionStrides {
+  int64_t batch = 0, instance = 0, keypoint = 0;
+};
+
+// Any of batch, instances and keypoints may be 0; heads and channels are at least 1.
+struct GroupAttentionSizes {
+  int64_t batch = 0;
+  int64_t instances = 0;
+  int64_t keypoints = 0;
+  int64_t heads = 0;
+  int64_t channels = 0;  // of one head
+  GroupAttentionAlong along = GroupAttentionAlong::kKeypoints;
+
+  int64_t hidden() const { return heads * channels; }
+  int64_t length() const { return along == GroupAttentionAlong::kKeypoints ? keypoints : instances; }
+  int64_t sequences_of_image() const { return along == GroupAttentionAlong::kKeypoints ? instances : keypoints; }
+};
+
+// Of tokens that lie one after the other, `width` elements each.
+inline GroupAttentionStrides DenseGroupAttentionStrides(const GroupAttentionSizes& sizes, int64_t width) {
+  return {sizes.instances * sizes.keypoints * width, sizes.keypoints * width, width};
+}
+
+// A task is one head of one sequence of one image, with the heads innermost.
+inline int64_t GroupAttentionTasks(const GroupAttentionSizes& sizes) {
+  return sizes.batch * sizes.sequences_of_image() * sizes.heads;
+}
+
+// The rows of one task in an array: `length` rows of `channels` elements each.
+struct GroupAttentionRows {
+  int64_t begin, stride;
+};
+
+inline GroupAttentionRows GroupAttentionRowsOf(const GroupAttentionSizes& sizes, const GroupAttentionStrides& strides,
+                                               int64_t task) {
+  const int64_t head = task % sizes.heads, sequence = task / sizes.heads;
+  const int64_t image = sequence / sizes.sequences_of_image(), index = sequence % sizes.sequences_of_image();
+  const bool is_within = sizes.along == GroupAttentionAlong::kKeypoints;
+  return {image * strides.batch + index * (is_within ? strides.instance : strides.keypoint) + head * sizes.channels,
+          is_within ? strides.keypoint : strides.instance};
+}
+
+}  // namespace ops
+
+#endif  // OPS_GROUP_ATTENTION_GROUP_ATTENTION_SIZES_H_
