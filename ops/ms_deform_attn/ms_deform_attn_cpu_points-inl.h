@@ -105,6 +105,8 @@ class Points {
   using V = Vec<Real>;
   static constexpr int64_t kLanes = HWY_NAMESPACE::kLanes<Real>;
 
+  // SetUpReference writes up to three elements beyond an array.
+  static constexpr int64_t ArrayRoom(int64_t padded) { return padded + kVirtualLanes<Real>; }
   bool IsFused() const { return inputs_.reference_points != nullptr; }
   HWY_INLINE void SetUpReference(int64_t batch, int64_t query);
   HWY_INLINE void Softmax(const Real* logits);
@@ -141,19 +143,19 @@ Points<Real>::Points(const MsDeformAttnSizes& sizes, const Border& border, int64
       padded_((count + kVirtualLanes<Real> - 1) / kVirtualLanes<Real> * kVirtualLanes<Real>),
       row_(static_cast<int32_t>(row)),
       integers_(4 * padded_),
-      reals_(21 * padded_) {
+      reals_(15 * ArrayRoom(padded_) + 6 * padded_) {
   int32_t* integer = integers_.get();
   for (int32_t** array : {&corner, &below, &stride_, &first_}) *array = std::exchange(integer, integer + padded_);
   Real* real = reals_.get();
   for (Real** array : {&upper_left, &upper_right, &lower_left, &lower_right, &width_, &height_, &base_x_, &base_y_,
                        &scale_x_, &scale_y_, &dx_, &dy_, &weight_, &inside_, &singles_}) {
-    *array = std::exchange(real, real + padded_);
+    *array = std::exchange(real, real + ArrayRoom(padded_));
   }
   dots = std::exchange(real, real + 4 * padded_);
   pairs_ = real;
   // lanes beyond the last point are set up too: anything that is a number does
   std::fill_n(integers_.get(), 4 * padded_, 0);
-  std::fill_n(reals_.get(), 21 * padded_, Real(0));
+  std::fill_n(reals_.get(), 15 * ArrayRoom(padded_) + 6 * padded_, Real(0));
   for (int64_t point = 0; point < count; ++point) {
     const BorderedLevel& level = border.levels()[point / sizes.points];
     stride_[point] = static_cast<int32_t>(level.stride * row);
@@ -209,7 +211,7 @@ void Points<Real>::SetUpReference(int64_t batch, int64_t query) {
   const int64_t step = layout.levels == 1 ? 0 : layout.coordinates;
   const Real share = Real(0.5) / static_cast<Real>(sizes_.points);
   const hn::CappedTag<Real, 4> four;
-  // four points at a time: what is written too far the next level overwrites, or lies in the padding
+  // four points at a time: what is written too far the next level overwrites, or lies behind the array (ArrayRoom)
   const auto fill = [&](Real* array, int64_t begin, Real x) HWY_ATTR {
     const auto splat = hn::Set(four, x);
     for (int64_t i = 0; i < sizes_.points; i += 4) hn::StoreU(splat, four, array + begin + i);

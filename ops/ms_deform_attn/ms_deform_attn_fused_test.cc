@@ -1,6 +1,7 @@
 // The fused entry against the same computation composed of torch's operators and the plain entry.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
@@ -82,6 +83,25 @@ TEST(MsDeformAttnFusedTest, EqualsTheComposition) {
         EXPECT_TRUE(Near(found[i], wanted[i], 1e-13 * largest))
             << names[i] << ", " << channels << " channels, reference points " << at::IntArrayRef(sizes);
       }
+    }
+  }
+}
+
+// Equal to the plain entry at locations and weights computed outside: points of a level may fill no whole vector.
+TEST(MsDeformAttnFusedTest, EveryNumberOfLevelsAndPoints) {
+  for (int64_t levels = 1; levels <= 5; ++levels) {
+    for (int64_t points = 1; points <= 8; ++points) {
+      const Tensor shapes = at::full({levels, 2}, 4, at::kLong);
+      const Tensor starts = at::full({levels}, 16, at::kLong).cumsum(0) - 16;
+      const Tensor value = RecipeTensor("value", {2, 16 * levels, 2, 5}, 1).to(at::kDouble),
+                   reference = RecipeTensor("reference", {2, 3, levels, 2}, 1, 0.4, 0.5).to(at::kDouble),
+                   offsets = RecipeTensor("offsets", {2, 3, 2, levels, points, 2}, 1, 2).to(at::kDouble),
+                   logits = RecipeTensor("logits", {2, 3, 2, levels * points}, 1, 4).to(at::kDouble);
+      const Tensor locations = reference.unsqueeze(2).unsqueeze(4) + offsets / 4;
+      const Tensor weights = at::softmax(logits, -1).view({2, 3, 2, levels, points});
+      EXPECT_TRUE(Near(MsDeformAttnFused(value, shapes, starts, reference, offsets, logits),
+                       MsDeformAttn(value, shapes, starts, locations, weights), 1e-13))
+          << levels << " levels, " << points << " points";
     }
   }
 }
