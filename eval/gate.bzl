@@ -85,7 +85,7 @@ _update = rule(
     executable = True,
     attrs = {
         "baseline": attr.label(allow_single_file = [".textproto"], mandatory = True),
-        "recorded": attr.label_list(mandatory = True),
+        "recorded": attr.label_list(allow_files = True, mandatory = True),
         "_pose_eval": _POSE_EVAL,
     },
 )

@@ -201,6 +201,10 @@ TEST(Texts, AreRefusedWithLineAndColumn) {
             "run.textproto:2:15: model.hidden_dim: expected an integer, found '\"64\"'");
   EXPECT_EQ(ErrorOf("model {\n  hidden_dim: 64\n  # once is enough\n  hidden_dim: 64 }"),
             "run.textproto:4:3: model.hidden_dim: given twice");
+  EXPECT_EQ(ErrorOf("data { source: COCO }\nmodel {}\ndata { image_root: \"x\" }"),
+            "run.textproto:3:1: data: given twice");
+  EXPECT_EQ(ErrorOf("training <\n optimizer { weight_decay: 0 } optimizer: {} >"),
+            "run.textproto:2:32: training.optimizer: given twice");
   EXPECT_EQ(ErrorOf("training { optimizer { learning_rate: fast } }"),
             "run.textproto:1:39: training.optimizer.learning_rate: expected a number, found 'fast'");
   EXPECT_EQ(ErrorOf("loss {\n  auxiliary_losses: perhaps\n}\n"),

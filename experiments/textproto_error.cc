@@ -157,6 +157,11 @@ TextprotoError ExplainTextprotoError(const Descriptor* root, const std::string& 
     while (!tokens.empty() && tokens.back().text != complaint.found) tokens.pop_back();
   }
   if (tokens.empty()) tokens = TokensUpTo(text, raw.line, raw.column);
+  // a message that is given twice has been opened already
+  if (complaint.kind == Complaint::kTwice && !tokens.empty() &&
+      (tokens.back().text == "{" || tokens.back().text == "<")) {
+    tokens.pop_back();
+  }
   // the word that does not fit is no name of a field yet
   if (complaint.kind == Complaint::kOther && !tokens.empty()) tokens.pop_back();
   const Place place = PlaceAfter(tokens);
