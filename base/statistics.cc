@@ -172,21 +172,6 @@ double PairedTTestPValue(const std::vector<double>& left, const std::vector<doub
   return 2 * StudentTTail(std::abs(t), static_cast<double>(differences.size()) - 1);
 }
 
-Interval PairedBootstrapInterval(const std::vector<double>& left, const std::vector<double>& right, double confidence,
-                                 int resamples, uint64_t seed) {
-  CheckConfidence(confidence);
-  GROUPPOSE_CHECK(resamples > 0, "resamples ", resamples);
-  const std::vector<double> differences = PairDifferences(left, right);
-  const double mean = Mean(differences);
-  std::vector<double> means(resamples), drawn(differences.size());
-  for (int i = 0; i < resamples; ++i) {
-    RandomStream stream("paired bootstrap", {seed, static_cast<uint64_t>(i)});
-    for (double& value : drawn) value = differences[stream.NextBelow(differences.size())];
-    means[i] = Mean(drawn);
-  }
-  return {mean, Quantile(means, 0.5 - confidence / 2), Quantile(means, 0.5 + confidence / 2)};
-}
-
 std::vector<int> BootstrapCounts(int count, uint64_t seed, uint64_t resample) {
   GROUPPOSE_CHECK(count > 0, "a resample of ", count, " things");
   RandomStream stream("bootstrap counts", {seed, resample});

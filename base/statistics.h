@@ -47,14 +47,9 @@ Interval PairedTInterval(const std::vector<double>& left, const std::vector<doub
 // NaN where all differences are zero.
 double PairedTTestPValue(const std::vector<double>& left, const std::vector<double>& right);
 
-// The same interval by resampling pairs with replacement (percentile bootstrap, Efron 1979): for many pairs (images)
-// whose differences are far from normal. The same bytes for the same seed.
-Interval PairedBootstrapInterval(const std::vector<double>& left, const std::vector<double>& right, double confidence,
-                                 int resamples, uint64_t seed);
-
 // How often each of `count` things is drawn when `count` of them are drawn with replacement: one resample of a
-// bootstrap whose statistic is no mean. A pure function of (seed, resample), so that two models are compared on the
-// same resampled images.
+// bootstrap (Efron 1979), whatever its statistic: a mean, a ratio, an AP. A pure function of (seed, resample), so that
+// two models are compared on the same resampled images.
 std::vector<int> BootstrapCounts(int count, uint64_t seed, uint64_t resample);
 
 // The percentile bootstrap's interval: `estimate` is the statistic of what was measured, `resampled` that of each
