@@ -151,6 +151,16 @@ torch_loads_what_we_convert() {
   "${GROUPPOSE_TORCH_PYTHON:-$python}" tools/python/torch_load_check.py --grouppose="$program" --work="$work/torch"
 }
 
+# The operators inside Python's torch, and the lines of ops/README.md that switch a model over.
+operators() {
+  local torch_python=${GROUPPOSE_TORCH_PYTHON:-$python}
+  "$torch_python" -c "import torch" 2> /dev/null ||
+    { echo "no torch in $torch_python: GROUPPOSE_TORCH_PYTHON names a Python with torch 2.11" && return 77; }
+  ./bazelw build --noshow_progress //ops:libgrouppose_ops.so >&2 || return 1
+  "$torch_python" tools/python/operators_check.py \
+    --library="$(./bazelw info bazel-bin 2> /dev/null)/ops/libgrouppose_ops.so"
+}
+
 if ! python=$(environment); then
   failed=1
   echo "FAIL environment: the packages could not be installed; they are fetched from PyPI once, then kept"
@@ -166,4 +176,5 @@ check grouppose.synthetic equals_pycocotools_after_training
 check grouppose.photos equals_pycocotools_after_photos
 check assignment.scipy equals_scipy
 check checkpoint.torch_load torch_loads_what_we_convert
+check operators operators
 finish
