@@ -14,7 +14,8 @@ struct MachinePeaks {
 };
 
 // Of so many threads that run at once, with the instructions of `target`. Takes about a third of a second, once for
-// each pair; the best of several runs.
+// each pair; the best of several runs. With OPS_MACHINE_PEAKS=none in the environment nothing is measured, and both are
+// NaN: for who starts a program many times over.
 const MachinePeaks& MeasuredMachinePeaks(int threads, CpuTarget target = CurrentCpuTarget());
 
 }  // namespace ops::testing

@@ -14,8 +14,13 @@
 namespace profile {
 namespace {
 
-// Work of one iteration and the share of what the machine can do, as the benchmarks of //ops count them.
-constexpr char kFlops[] = "flops", kBytes[] = "bytes", kShare[] = "share_of_peak";
+// As the benchmarks of //ops count: work of one iteration, and the share that they reached of what they measured the
+// machine to be able to do, with the rate that it belongs to.
+struct Work {
+  const char *amount, *rate, *share, *unit, *bound;
+};
+constexpr Work kWork[] = {{"FLOP", "FLOP/s", "of_flops", "GFLOP/s", "of the peak"},
+                          {"bytes", "B/s", "of_copy", "GB/s", "of copying"}};
 
 std::string Percent(double share) { return absl::StrFormat("%.1f %%", 100 * share); }
 
@@ -48,7 +53,7 @@ std::string Table(const std::vector<Row>& rows) {
   return text;
 }
 
-std::string Work(const BenchmarkComparison& benchmark) {
+std::string WorkText(const BenchmarkComparison& benchmark) {
   const std::string base = CountersText(benchmark.base_counters, benchmark.estimate->base_median);
   const std::string head = CountersText(benchmark.head_counters, benchmark.estimate->head_median);
   return base == head || base.empty() ? head : absl::StrCat(base, " -> ", head);
@@ -75,7 +80,7 @@ void AppendMeasured(const Comparison& comparison, std::string* text) {
                     TimeText(e.head_median), RatioText(e.ratio), PValueText(e.p_adjusted), NoiseText(e),
                     absl::StrCat(e.rounds)});
     if (instructions) rows.back().push_back(InstructionsText(benchmark));
-    if (const std::string work = Work(benchmark); !work.empty()) rows.push_back({"", absl::StrCat("    ", work)});
+    if (const std::string work = WorkText(benchmark); !work.empty()) rows.push_back({"", absl::StrCat("    ", work)});
     if (!benchmark.note.empty()) rows.push_back({"", absl::StrCat("    ", benchmark.note)});
   }
   if (rows.size() > 1) absl::StrAppend(text, "\n", Table(rows));
@@ -151,11 +156,18 @@ std::string CountersText(const std::map<std::string, double>& counters, double n
   std::vector<std::string> parts;
   const auto find = [&](const char* name) {
     const auto found = counters.find(name);
-    return found == counters.end() ? -1 : found->second;
+    return found == counters.end() ? 0.0 : found->second;
   };
-  if (find(kFlops) > 0) parts.push_back(absl::StrFormat("%.3g GFLOP/s", find(kFlops) / nanoseconds));
-  if (find(kBytes) > 0) parts.push_back(absl::StrFormat("%.3g GB/s", find(kBytes) / nanoseconds));
-  if (find(kShare) > 0) parts.push_back(absl::StrFormat("%.0f %% of peak", 100 * find(kShare)));
+  for (const Work& work : kWork) {
+    const double amount = find(work.amount), rate = amount / nanoseconds;
+    if (!(amount > 0)) continue;
+    parts.push_back(absl::StrFormat("%.3g %s", rate, work.unit));
+    // the counters are those of one short run: of them the peak, of the median the share
+    const double peak = find(work.rate) / find(work.share) / 1e9;
+    if (std::isfinite(peak) && peak > 0) {
+      absl::StrAppend(&parts.back(), absl::StrFormat(" (%.0f %% %s)", 100 * rate / peak, work.bound));
+    }
+  }
   return absl::StrJoin(parts, ", ");
 }
 

@@ -21,7 +21,8 @@ std::string TimeText(double nanoseconds);
 // "1.103 [1.094, 1.112]"
 std::string RatioText(const base::Interval& ratio);
 
-// Speed and share of the peak as the benchmark counts them, "" without: "51.2 GFLOP/s, 98.1 GB/s, 61 % of peak".
+// Speed and its share of what the machine can do, where the benchmark counts them, else "": "51.2 GFLOP/s (61 % of the
+// peak), 9.8 GB/s (20 % of copying)".
 std::string CountersText(const std::map<std::string, double>& counters, double nanoseconds);
 
 }  // namespace profile
