@@ -27,35 +27,32 @@ at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& tokens, int64_t a
   const int64_t hidden = options_.hidden_dim;
   GROUPPOSE_CHECK(tokens.size(-1) == hidden && along >= 0 && along < tokens.dim() - 1, "tokens ", tokens.sizes(),
                   " along ", along, ", hidden size ", hidden);
-  // one product for queries, keys and values
-  const at::Tensor projected = at::linear(tokens, in_proj_weight_, in_proj_bias_);
-  const bool drops_weights = training() && options_.dropout > 0;
-  return out_proj_->Forward(drops_weights ? AttendWithDropout(projected, along) : Attend(projected, along));
-}
-
-at::Tensor MultiheadAttention::Attend(const at::Tensor& projected, int64_t along) const {
-  // all dimensions before and all behind as one: [before, length, behind, 3 hidden]
-  const at::IntArrayRef sizes = projected.sizes();
+  // one product for queries, keys and values; all dimensions before and all behind as one: [before, length, behind,
+  // ...]
+  const at::IntArrayRef sizes = tokens.sizes();
   const int64_t before = c10::multiply_integers(sizes.slice(0, along)),
                 behind = c10::multiply_integers(sizes.slice(along + 1, sizes.size() - along - 2));
-  const at::Tensor attended = ops::GroupAttention(projected.reshape({before, sizes[along], behind, sizes.back()}),
-                                                  options_.num_heads, /*along=*/1);
-  std::vector<int64_t> shape = sizes.vec();
-  shape.back() = options_.hidden_dim;
-  return attended.view(shape);
+  const at::Tensor projected =
+      at::linear(tokens, in_proj_weight_, in_proj_bias_).reshape({before, sizes[along], behind, 3 * hidden});
+  const bool drops_weights = training() && options_.dropout > 0;
+  const at::Tensor attended = !drops_weights && ops::GroupAttentionFits(projected, options_.num_heads, 1)
+                                  ? ops::GroupAttention(projected, options_.num_heads, 1)
+                                  : AttendByTorch(projected);
+  return out_proj_->Forward(attended.view(sizes));
 }
 
-at::Tensor MultiheadAttention::AttendWithDropout(const at::Tensor& projected, int64_t along) const {
-  // [others..., length, 3 hidden], then queries, keys and values [others, heads, length, channels]
-  const at::Tensor sequences = projected.movedim(along, -2);
-  const int64_t length = sequences.size(-2), heads = options_.num_heads, channels = options_.hidden_dim / heads;
-  const std::vector<at::Tensor> qkv =
-      sequences.reshape({-1, length, 3, heads, channels}).permute({2, 0, 3, 1, 4}).unbind(0);
-  const at::Tensor attended = at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], {}, options_.dropout);
-  // back to the tokens' own shape, with at most one copy
-  std::vector<int64_t> shape(sequences.sizes().begin(), sequences.sizes().end() - 2);
-  shape.insert(shape.end(), {heads, length, channels});
-  return attended.view(shape).movedim(-2, along).flatten(-2);
+at::Tensor MultiheadAttention::AttendByTorch(const at::Tensor& projected) const {
+  const int64_t before = projected.size(0), length = projected.size(1), behind = projected.size(2),
+                heads = options_.num_heads, channels = options_.hidden_dim / heads;
+  // queries, keys and values, [before * behind, heads, length, channels]
+  const std::vector<at::Tensor> qkv = projected.transpose(1, 2)
+                                          .reshape({before * behind, length, 3, heads, channels})
+                                          .permute({2, 0, 3, 1, 4})
+                                          .unbind(0);
+  const at::Tensor attended =
+      at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], {}, training() ? options_.dropout : 0);
+  // back to the tokens' own layout, with at most one copy
+  return attended.view({before, behind, heads, length, channels}).permute({0, 3, 1, 2, 4}).flatten(3).contiguous();
 }
 
 MultiheadAttention::Heads MultiheadAttention::Project(const at::Tensor& tokens) const {

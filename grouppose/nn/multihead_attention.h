@@ -27,7 +27,8 @@ class MultiheadAttention : public Module {
   // queries [batch, instances, types, hidden], `along` 2 is attention within an instance, 1 across instances.
   //   tokens [..., hidden] -> the same shape
   // Through ops/group_attention, which is faster than torch's scaled dot product at every length (16 to 1800 measured,
-  // ops/group_attention/README.md); weights are dropped by torch, which the operator cannot.
+  // ops/group_attention/README.md); what the operator cannot do goes through torch: dropped weights, and long sequences
+  // on CUDA.
   at::Tensor SelfAttention(const at::Tensor& tokens, int64_t along) const;
 
   // For attention that neither form covers: queries, keys and values, each [..., heads, channels], and the output
@@ -42,9 +43,8 @@ class MultiheadAttention : public Module {
   at::Tensor Forward(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) const;
 
  private:
-  // projected [..., 3 hidden] -> attended [..., hidden], in the tokens' own layout
-  at::Tensor Attend(const at::Tensor& projected, int64_t along) const;
-  at::Tensor AttendWithDropout(const at::Tensor& projected, int64_t along) const;
+  // projected [before, length, behind, 3 hidden] -> attended [before, length, behind, hidden]
+  at::Tensor AttendByTorch(const at::Tensor& projected) const;
 
   MultiheadAttentionOptions options_;
   at::Tensor in_proj_weight_, in_proj_bias_;

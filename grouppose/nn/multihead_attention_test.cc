@@ -81,6 +81,18 @@ INSTANTIATE_TEST_SUITE_P(Sizes, MultiheadAttentionSweep,
                          ::testing::Values(std::vector<int64_t>{64, 4, 3, 7}, std::vector<int64_t>{64, 4, 1, 1},
                                            std::vector<int64_t>{256, 8, 5, 18}, std::vector<int64_t>{12, 1, 2, 35}));
 
+// Dropout takes another way; with next to none of it the result is the same.
+TEST(MultiheadAttention, BothWaysGiveTheSame) {
+  MultiheadAttention attention({64, 4, 0}), dropping({64, 4, 1e-12});
+  testing::FillByRecipe(attention, 5);
+  testing::FillByRecipe(dropping, 5);
+  dropping.SetTraining(true);
+  const at::Tensor tokens = RecipeTensor("tokens", {2, 3, 5, 64}, 1);
+  for (int64_t along : {1, 2}) {
+    EXPECT_TRUE(Near(dropping.SelfAttention(tokens, along), attention.SelfAttention(tokens, along), 2e-6));
+  }
+}
+
 TEST(MultiheadAttention, GradientsAgreeWithDifferences) {
   MultiheadAttention attention({12, 3, 0});
   testing::FillByRecipe(attention, 5);

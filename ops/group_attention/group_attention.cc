@@ -11,6 +11,7 @@
 
 #include "ops/group_attention/group_attention_checks.h"
 #include "ops/group_attention/group_attention_cpu.h"
+#include "ops/group_attention/group_attention_cuda.h"
 #include "ops/group_attention/group_attention_sizes.h"
 
 namespace ops {
@@ -111,6 +112,13 @@ Tensor GroupAttention(const Tensor& qkv, int64_t heads, int64_t along) {
                              .findSchemaOrThrow("grouppose::group_attention", "")
                              .typed<decltype(GroupAttention)>();
   return op.call(qkv, heads, along);
+}
+
+bool GroupAttentionFits(const Tensor& qkv, int64_t heads, int64_t along) {
+  const GroupAttentionSizes sizes = CheckedGroupAttentionSizes(qkv, heads, along);
+  if (!qkv.is_cuda()) return true;
+  return qkv.scalar_type() == at::kDouble ? GroupAttentionCudaFits<double>(sizes)
+                                          : GroupAttentionCudaFits<float>(sizes);
 }
 
 TORCH_LIBRARY_FRAGMENT(grouppose, library) {

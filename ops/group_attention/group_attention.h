@@ -20,8 +20,10 @@
 // both passes have the same bits for any number of threads and any instruction set (group_attention_cpu.h). What is not
 // a number spreads as in torch's softmax. Under autocast the operator works in the type it is given.
 //
-// Sequences may have any length: there is no matrix of weights in memory, only those of some dozen queries at a time.
-// No dropout of the weights. Wrong shapes and types throw c10::Error with what was found and what was expected.
+// Sequences may have any length on the CPU: there is no matrix of weights in memory, only those of some dozen queries
+// at a time. On CUDA a sequence has to fit the shared memory of a block (in float, 114 tokens of 32 channels);
+// GroupAttentionFits() asks. No dropout of the weights. Wrong shapes and types throw c10::Error with what was found and
+// what was expected.
 #ifndef OPS_GROUP_ATTENTION_GROUP_ATTENTION_H_
 #define OPS_GROUP_ATTENTION_GROUP_ATTENTION_H_
 
@@ -32,6 +34,9 @@
 namespace ops {
 
 at::Tensor GroupAttention(const at::Tensor& qkv, int64_t heads, int64_t along);
+
+// Whether the device of `qkv` can do it.
+bool GroupAttentionFits(const at::Tensor& qkv, int64_t heads, int64_t along);
 
 }  // namespace ops
 

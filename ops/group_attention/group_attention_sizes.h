@@ -4,6 +4,13 @@
 
 #include <cstdint>
 
+// CUDA kernels compute these too.
+#ifdef __CUDACC__
+#define OPS_HOST_DEVICE __host__ __device__
+#else
+#define OPS_HOST_DEVICE
+#endif
+
 namespace ops {
 
 // Tokens whose storage is 16 bits wide; all arithmetic on them is in float.
@@ -31,18 +38,21 @@ struct GroupAttentionSizes {
   int64_t channels = 0;  // of one head
   GroupAttentionAlong along = GroupAttentionAlong::kKeypoints;
 
-  int64_t hidden() const { return heads * channels; }
-  int64_t length() const { return along == GroupAttentionAlong::kKeypoints ? keypoints : instances; }
-  int64_t sequences_of_image() const { return along == GroupAttentionAlong::kKeypoints ? instances : keypoints; }
+  OPS_HOST_DEVICE int64_t hidden() const { return heads * channels; }
+  OPS_HOST_DEVICE int64_t length() const { return along == GroupAttentionAlong::kKeypoints ? keypoints : instances; }
+  OPS_HOST_DEVICE int64_t sequences_of_image() const {
+    return along == GroupAttentionAlong::kKeypoints ? instances : keypoints;
+  }
 };
 
 // Of tokens that lie one after the other, `width` elements each.
-inline GroupAttentionStrides DenseGroupAttentionStrides(const GroupAttentionSizes& sizes, int64_t width) {
+OPS_HOST_DEVICE inline GroupAttentionStrides DenseGroupAttentionStrides(const GroupAttentionSizes& sizes,
+                                                                        int64_t width) {
   return {sizes.instances * sizes.keypoints * width, sizes.keypoints * width, width};
 }
 
 // A task is one head of one sequence of one image, with the heads innermost.
-inline int64_t GroupAttentionTasks(const GroupAttentionSizes& sizes) {
+OPS_HOST_DEVICE inline int64_t GroupAttentionTasks(const GroupAttentionSizes& sizes) {
   return sizes.batch * sizes.sequences_of_image() * sizes.heads;
 }
 
@@ -51,8 +61,8 @@ struct GroupAttentionRows {
   int64_t begin, stride;
 };
 
-inline GroupAttentionRows GroupAttentionRowsOf(const GroupAttentionSizes& sizes, const GroupAttentionStrides& strides,
-                                               int64_t task) {
+OPS_HOST_DEVICE inline GroupAttentionRows GroupAttentionRowsOf(const GroupAttentionSizes& sizes,
+                                                               const GroupAttentionStrides& strides, int64_t task) {
   const int64_t head = task % sizes.heads, sequence = task / sizes.heads;
   const int64_t image = sequence / sizes.sequences_of_image(), index = sequence % sizes.sequences_of_image();
   const bool is_within = sizes.along == GroupAttentionAlong::kKeypoints;
@@ -61,5 +71,7 @@ inline GroupAttentionRows GroupAttentionRowsOf(const GroupAttentionSizes& sizes,
 }
 
 }  // namespace ops
+
+#undef OPS_HOST_DEVICE
 
 #endif  // OPS_GROUP_ATTENTION_GROUP_ATTENTION_SIZES_H_
