@@ -21,6 +21,7 @@
 #include "tools/profile/benchmark_run.h"
 #include "tools/profile/programs.h"
 #include "tools/profile/revisions.h"
+#include "tools/profile/static_profile.h"
 #include "tools/profile/verdict.h"
 
 namespace profile {
@@ -66,6 +67,9 @@ struct Comparison {
   std::vector<BenchmarkComparison> benchmarks;  // by label, then in the program's order
   // Labels whose programs are identical, and what else a reader should know.
   std::vector<std::string> identical, notes;
+  // Of the CUDA kernels that both revisions have tables of, and of those how many there are (kernel and architecture).
+  std::vector<StaticChange> static_changes;
+  int static_kernels = 0;
   int rounds = 0;
   double seconds = 0;
   double load = 0;  // of the machine when the rounds began

@@ -99,6 +99,14 @@ void AppendOthers(const Comparison& comparison, std::string* text) {
   if (!rows.empty()) absl::StrAppend(text, "\n", Table(rows));
 }
 
+void AppendStatic(const Comparison& comparison, std::string* text) {
+  if (comparison.static_kernels == 0 && comparison.static_changes.empty()) return;
+  absl::StrAppend(text, "\nCUDA kernels as compiled (kernel and architecture): ", comparison.static_kernels,
+                  comparison.static_changes.empty() ? ", none changed\n" : "\n");
+  for (const StaticChange& change : comparison.static_changes)
+    absl::StrAppend(text, "  ", StaticChangeText(change), "\n");
+}
+
 void WriteInterval(base::JsonWriter* json, const char* name, const base::Interval& interval) {
   json->Key(name).BeginArray(base::JsonWriter::kOneLine);
   json->Value(interval.estimate).Value(interval.low).Value(interval.high).EndArray();
@@ -175,6 +183,7 @@ std::string FormatComparison(const Comparison& comparison, const ComparisonOptio
   std::string text = absl::StrCat("base  ", comparison.base.Text(), "\nhead  ", comparison.head.Text(), "\n");
   AppendMeasured(comparison, &text);
   AppendOthers(comparison, &text);
+  AppendStatic(comparison, &text);
   for (const std::string& note : comparison.notes) absl::StrAppend(&text, "note: ", note, "\n");
   std::vector<std::string> counts;
   for (const Verdict verdict :
@@ -209,6 +218,9 @@ std::string ComparisonJson(const Comparison& comparison) {
   json.Member("rounds", comparison.rounds).Member("seconds", comparison.seconds).Member("load", comparison.load);
   json.Key("notes").BeginArray();
   for (const std::string& note : comparison.notes) json.Value(note);
+  json.EndArray();
+  json.Key("static_changes").BeginArray();
+  for (const StaticChange& change : comparison.static_changes) json.Value(StaticChangeText(change));
   json.EndArray();
   json.Key("benchmarks").BeginArray();
   for (const BenchmarkComparison& benchmark : comparison.benchmarks) WriteBenchmark(&json, benchmark);

@@ -46,6 +46,10 @@ CREATE TABLE counters (
   session INTEGER NOT NULL REFERENCES sessions, label TEXT NOT NULL, name TEXT NOT NULL, arm INTEGER NOT NULL,
   counter TEXT NOT NULL, value REAL NOT NULL,
   PRIMARY KEY (session, label, name, arm, counter)) WITHOUT ROWID;
+CREATE TABLE static_changes (  -- of CUDA kernels as compiled; `column_name` is empty for a new or a lost kernel
+  session INTEGER NOT NULL REFERENCES sessions, kernel TEXT NOT NULL, column_name TEXT NOT NULL,
+  before INTEGER NOT NULL, after INTEGER NOT NULL,
+  PRIMARY KEY (session, kernel, column_name)) WITHOUT ROWID;
 )";
 
 std::string Now() {
@@ -268,6 +272,11 @@ absl::Status History::Finish(int64_t session, const Comparison& comparison) {
       RETURN_IF_ERROR(PutResult(database_, session, benchmark));
       RETURN_IF_ERROR(PutCounters(database_, session, benchmark));
     }
+    ASSIGN_OR_RETURN(Statement insert,
+                     Statement::Prepare(database_, "INSERT OR REPLACE INTO static_changes VALUES (?, ?, ?, ?, ?)"));
+    for (const StaticChange& change : comparison.static_changes) {
+      RETURN_IF_ERROR(insert.Run(session, change.kernel, change.column, change.before, change.after));
+    }
     ASSIGN_OR_RETURN(Statement update,
                      Statement::Prepare(database_, "UPDATE sessions SET finished = ?, load = ? WHERE id = ?"));
     return update.Run(Now(), std::isnan(comparison.load) ? -1 : comparison.load, session);
@@ -311,6 +320,18 @@ absl::StatusOr<std::vector<ResultRecord>> History::Results(int64_t session) {
   }
   RETURN_IF_ERROR(query.status());
   return results;
+}
+
+absl::StatusOr<std::vector<StaticChange>> History::StaticChanges(int64_t session) {
+  ASSIGN_OR_RETURN(Statement query,
+                   Statement::Prepare(database_,
+                                      "SELECT kernel, column_name, before, after FROM static_changes WHERE session = ? "
+                                      "ORDER BY kernel, column_name",
+                                      session));
+  std::vector<StaticChange> changes;
+  while (query.Next()) changes.push_back({query.Text(0), query.Text(1), query.Integer(2), query.Integer(3)});
+  RETURN_IF_ERROR(query.status());
+  return changes;
 }
 
 absl::StatusOr<std::optional<Revision>> History::FindRevision(const std::string& commit) {

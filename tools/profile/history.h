@@ -49,12 +49,6 @@ struct ResultRecord {
   std::string note;
 };
 
-// A kernel's static profile at a revision (see static_profile.h).
-struct StaticRecord {
-  std::string commit, kernel, architecture;
-  int64_t registers = 0, spilled_bytes = 0, shared_bytes = 0, code_bytes = 0;
-};
-
 class History {
  public:
   // Made where it is missing. InvalidArgument where the file is no history, or one of a newer version.
@@ -79,6 +73,7 @@ class History {
 
   absl::StatusOr<std::vector<SessionRecord>> Sessions();
   absl::StatusOr<std::vector<ResultRecord>> Results(int64_t session);
+  absl::StatusOr<std::vector<StaticChange>> StaticChanges(int64_t session);
   absl::StatusOr<std::optional<Revision>> FindRevision(const std::string& commit);
   absl::StatusOr<int64_t> CountSamples(int64_t session);
 

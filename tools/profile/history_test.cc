@@ -49,7 +49,8 @@ Comparison MakeComparison(double ratio) {
   benchmark.estimate->head_median = ratio * 1e6;
   benchmark.estimate->ratio = {ratio, ratio - 0.01, ratio + 0.01};
   benchmark.estimate->noise = {1, 0.99, 1.01};
-  benchmark.base_counters = {{"flops", 5}};
+  benchmark.base_counters = {{"FLOP", 5}};
+  comparison.static_changes = {{"Forward<4> sm_90", "registers", 40, 64}, {"New sm_90", "", 0, 1}};
   BenchmarkComparison& other = comparison.benchmarks.emplace_back();
   other.label = "//ops/b:b_benchmark";
   other.name = "<z>";
@@ -81,6 +82,10 @@ TEST(History, KeepsRoundsAndResults) {
   EXPECT_EQ((*results)[0].verdict, "slower");
   EXPECT_EQ((*results)[0].estimate->ratio.low, 1.09);
   EXPECT_FALSE((*results)[1].estimate.has_value());
+  const auto changes = history->StaticChanges(session);
+  ASSERT_EQ(changes->size(), 2);
+  EXPECT_EQ(StaticChangeText((*changes)[0]), "Forward<4> sm_90: registers 40 -> 64");
+  EXPECT_TRUE((*changes)[1].IsNew());
   EXPECT_EQ((*history->FindRevision(std::string(40, '2')))->subject, "commit 2");
 }
 
@@ -182,6 +187,7 @@ TEST(Report, MultipliesRatiosUpAlongAChain) {
   const std::string page = ReportHtml(*report);
   EXPECT_NE(page.find("processor: &lt;p&gt;"), std::string::npos);
   EXPECT_NE(page.find("href=\"#c"), std::string::npos);
+  EXPECT_NE(page.find("Forward&lt;4&gt; sm_90"), std::string::npos);
   EXPECT_NE(page.find("1 sessions were stopped"), std::string::npos);
 }
 

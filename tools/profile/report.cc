@@ -49,6 +49,7 @@ absl::StatusOr<Chain> MakeChain(std::vector<SessionRecord> sessions, History* hi
   for (const SessionRecord& session : sessions) {
     commits.push_back(session.head);
     ASSIGN_OR_RETURN(chain.results.emplace_back(), history->Results(session.id));
+    ASSIGN_OR_RETURN(chain.static_changes.emplace_back(), history->StaticChanges(session.id));
   }
   for (const std::string& commit : commits) {
     ASSIGN_OR_RETURN(const auto revision, history->FindRevision(commit));

@@ -30,7 +30,8 @@ struct Chain {
   std::vector<Revision> commits;        // the first one is where all trends start
   std::vector<SessionRecord> sessions;  // one a commit but the first
   std::vector<std::vector<ResultRecord>> results;
-  std::vector<Trend> trends;  // of benchmarks that were measured at least once
+  std::vector<std::vector<StaticChange>> static_changes;  // of each session
+  std::vector<Trend> trends;                              // of benchmarks that were measured at least once
 };
 
 struct HistoryReport {

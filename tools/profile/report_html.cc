@@ -80,6 +80,27 @@ void WriteSteps(size_t index, const Chain& chain, base::HtmlWriter* html) {
   base::EndTable(html);
 }
 
+void WriteStaticChanges(size_t index, const Chain& chain, base::HtmlWriter* html) {
+  const bool any = std::any_of(chain.static_changes.begin(), chain.static_changes.end(),
+                               [](const auto& changes) { return !changes.empty(); });
+  if (!any) return;
+  html->Element("h3", {}, "CUDA kernels as compiled");
+  base::BeginTable(html, "CUDA kernels as compiled",
+                   {{"commit"}, {"kernel and architecture"}, {"what"}, {"before", true}, {"after", true}});
+  for (size_t step = 0; step < chain.static_changes.size(); ++step) {
+    for (const StaticChange& change : chain.static_changes[step]) {
+      html->Begin("tr").Begin("td");
+      CommitLink(index, chain.commits[step + 1], html);
+      html->End().Begin("td").Element("code", {}, change.kernel).End();
+      html->Element("td", {}, change.IsNew() ? "new" : change.IsGone() ? "gone" : change.column);
+      base::NumberCell(html, change.column.empty() ? "" : base::Thousands(change.before));
+      base::NumberCell(html, change.column.empty() ? "" : base::Thousands(change.after));
+      html->End().NewLine();
+    }
+  }
+  base::EndTable(html);
+}
+
 void WriteTrend(const Trend& trend, const Chain& chain, base::HtmlWriter* html) {
   base::LinePlot plot;
   plot.title = trend.name;
@@ -141,7 +162,9 @@ void WriteChain(size_t index, const Chain& chain, base::HtmlWriter* html) {
   html->Begin("div", {{"class", "plots"}});
   for (const Trend& trend : chain.trends) WriteTrend(trend, chain, html);
   html->End();
+  html->Element("h3", {}, "What changed, commit by commit");
   WriteSteps(index, chain, html);
+  WriteStaticChanges(index, chain, html);
   html->End();
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/files.h"
@@ -109,6 +110,20 @@ absl::StatusOr<Revision> Repository::WorkTree() const {
   ASSIGN_OR_RETURN(const std::string commit,
                    Git(root_, {"commit-tree", *tree, "-p", "HEAD", "-m", "(the work tree)"}, author));
   return Resolve(commit);
+}
+
+absl::StatusOr<std::vector<std::string>> Repository::FilesEndingIn(const std::string& commit,
+                                                                   const std::string& suffix) const {
+  ASSIGN_OR_RETURN(const std::string listing, Git(root_, {"ls-tree", "-r", "-z", "--name-only", commit}));
+  std::vector<std::string> paths;
+  for (const absl::string_view path : absl::StrSplit(listing, '\0', absl::SkipEmpty())) {
+    if (absl::EndsWith(path, suffix)) paths.emplace_back(path);
+  }
+  return paths;
+}
+
+absl::StatusOr<std::string> Repository::Content(const std::string& commit, const std::string& path) const {
+  return Git(root_, {"show", absl::StrCat(commit, ":", path)});
 }
 
 absl::Status Repository::CheckOut(const std::string& commit, const std::string& folder) const {

@@ -41,6 +41,10 @@ class Repository {
   // The same content gives the same commit. HEAD itself where nothing was changed.
   absl::StatusOr<Revision> WorkTree() const;
 
+  // Paths of the commit's files whose names end so, and the content of one.
+  absl::StatusOr<std::vector<std::string>> FilesEndingIn(const std::string& commit, const std::string& suffix) const;
+  absl::StatusOr<std::string> Content(const std::string& commit, const std::string& path) const;
+
   // Makes `folder` a work tree with exactly the files of the commit; what was left there from another goes away.
   absl::Status CheckOut(const std::string& commit, const std::string& folder) const;
 

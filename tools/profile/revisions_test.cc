@@ -68,6 +68,15 @@ TEST_F(RevisionsTest, RefusesWhatIsNoRevision) {
   EXPECT_TRUE(absl::IsInvalidArgument(Repository::Open("/").status()));
 }
 
+TEST_F(RevisionsTest, ReadsFilesOfACommit) {
+  const Repository repository = Open();
+  Shell("mkdir sub && echo a,b > 'sub/a table.csv' && git add sub && git commit -q -m table && git rm -qr sub");
+  EXPECT_EQ(*repository.FilesEndingIn("HEAD", ".csv"), std::vector<std::string>{"sub/a table.csv"});
+  EXPECT_EQ(repository.FilesEndingIn("HEAD~1", ".csv")->size(), 0);
+  EXPECT_EQ(*repository.Content("HEAD", "sub/a table.csv"), "a,b");
+  EXPECT_FALSE(repository.Content("HEAD~1", "sub/a table.csv").ok());
+}
+
 TEST_F(RevisionsTest, TheWorkTreeIsARevision) {
   const Repository repository = Open();
   const std::string head = repository.Resolve("HEAD")->commit;

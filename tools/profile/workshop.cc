@@ -146,6 +146,10 @@ absl::StatusOr<Comparison> Workshop::CompareAndRecord(const Revision& base, cons
   ComparisonOptions options = options_;
   options.time_budget *= effort;
   ASSIGN_OR_RETURN(Comparison comparison, Compare(base, head, options, builder_.get(), &runner_, log.get()));
+  ASSIGN_OR_RETURN(const StaticProfile before, ReadStaticProfile(repository_, base.commit));
+  ASSIGN_OR_RETURN(const StaticProfile after, ReadStaticProfile(repository_, head.commit));
+  comparison.static_changes = CompareStaticProfiles(before, after);
+  comparison.static_kernels = static_cast<int>(after.size());
   RETURN_IF_ERROR(history_->Finish(session, comparison));
   return comparison;
 }
