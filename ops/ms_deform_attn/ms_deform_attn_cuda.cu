@@ -17,6 +17,9 @@ template <int kVector, typename T, typename Points>
 __global__ void __launch_bounds__(kThreads, kForwardBlocks)
     ForwardKernel(const __grid_constant__ Geometry geometry, const Points points, const T* value, T* output) {
   using Real = MsDeformAttnReal<T>;
+  // whose four corners are read before they are needed: eight loads, or four where their elements are sixteen bits wide
+  // and take twice the registers once they are floats
+  constexpr int kPointsAtOnce = kVector == 8 ? 1 : 2;
   __shared__ Corners shared_corners[kSharedPoints];
   __shared__ Four<Real> shared_weights[kSharedPoints];
   const Group group = OwnGroup(geometry, kVector);
@@ -31,15 +34,16 @@ __global__ void __launch_bounds__(kThreads, kForwardBlocks)
   for (int32_t first = 0; first < geometry.all_points; first += turn) {
     const int32_t count = min(turn, geometry.all_points - first);
     __syncwarp();
+#pragma unroll 1
     for (int32_t i = group.lane; i < count && !group.is_spare; i += geometry.lanes) {
-      const Point<Real> point = points.Read(geometry, group, own, first + i);
-      const Place<Real> place = PlaceOf(point, geometry.level[(first + i) / geometry.points]);
+      const int32_t l = (first + i) / geometry.points;
+      const Place<Real> place = PlaceOf(points.Read(geometry, own, first + i, l), geometry.level[l]);
       corners[i] = place.corners;
       weights[i] = WeightsOf(place);
     }
     __syncwarp();
     if (!has_channels) continue;
-#pragma unroll 2
+#pragma unroll kPointsAtOnce
     for (int32_t i = 0; i < count; ++i) {
       const Corners pixels = corners[i];
       const Four<Real> weight = weights[i];
@@ -124,34 +128,31 @@ __global__ void __launch_bounds__(kThreads, kBackwardBlocks<kVector, Sum>)
   for (int32_t first = 0; first < geometry.all_points; first += turn) {
     const int32_t count = min(turn, geometry.all_points - first);
     __syncwarp();
+#pragma unroll 1
     for (int32_t i = group.lane; i < count && !group.is_spare; i += geometry.lanes) {
-      const Point<Real> point = points.Read(geometry, group, own, first + i);
-      const Place<Real> place = PlaceOf(point, geometry.level[(first + i) / geometry.points]);
+      const int32_t l = (first + i) / geometry.points;
+      const Place<Real> place = PlaceOf(points.Read(geometry, own, first + i, l), geometry.level[l]);
       corners[i] = place.corners;
       places[i] = Packed(place);
     }
     __syncwarp();
-    PointGradient<Real> kept[kPointsOfLane] = {};
-#pragma unroll
-    for (int k = 0; k < kPointsOfLane; ++k) {
-      const int32_t from = k * geometry.lanes;
 #pragma unroll 1
-      for (int32_t i = from; i < min(from + geometry.lanes, count); ++i) {
-        PointGradient<Real> gradient = {0, 0, 0};
-        if (has_channels) {
-          const Four<Real> numbers = places[i];
-          const Place<Real> place = {corners[i], numbers.element[0], numbers.element[1], numbers.element[2]};
-          gradient = BackwardOfPoint<kVector>(geometry, group, place, value, grad_output, grad, sum);
-        }
-        gradient = {SumOfLanes(geometry, gradient.attention), SumOfLanes(geometry, gradient.x),
-                    SumOfLanes(geometry, gradient.y)};
-        if (i == from + group.lane) kept[k] = gradient;
+    for (int32_t i = 0; i < count; ++i) {
+      PointGradient<Real> gradient = {0, 0, 0};
+      if (has_channels) {
+        const Four<Real> numbers = places[i];
+        const Place<Real> place = {corners[i], numbers.element[0], numbers.element[1], numbers.element[2]};
+        gradient = BackwardOfPoint<kVector>(geometry, group, place, value, grad_output, grad, sum);
       }
+      gradient = SumOfLanes(geometry, gradient);
+      // In the place of what all lanes have read (their sums depend on it), for the lane that has the point.
+      if ((i & (geometry.lanes - 1)) == group.lane) places[i] = {{gradient.attention, gradient.x, gradient.y, 0}};
     }
-#pragma unroll
-    for (int k = 0; k < kPointsOfLane; ++k) {
-      const int32_t i = k * geometry.lanes + group.lane;
-      if (i < count && !group.is_spare) points.Write(geometry, group, &own, first + i, kept[k]);
+#pragma unroll 1
+    for (int32_t i = group.lane; i < count && !group.is_spare; i += geometry.lanes) {
+      const Four<Real> numbers = places[i];
+      points.Write(geometry, &own, first + i, (first + i) / geometry.points,
+                   {numbers.element[0], numbers.element[1], numbers.element[2]});
     }
   }
   points.End(geometry, group, own);
@@ -175,8 +176,8 @@ __global__ void __launch_bounds__(kThreads)
   const auto own = points.Begin(geometry, group);
   Bits attention = 0, grad = 0;
   for (int32_t i = group.lane; i < geometry.all_points && !group.is_spare; i += geometry.lanes) {
-    const Point<Real> point = points.Read(geometry, group, own, i);
-    const Place<Real> place = PlaceOf(point, geometry.level[i / geometry.points]);
+    const int32_t l = i / geometry.points;
+    const Place<Real> place = PlaceOf(points.Read(geometry, own, i, l), geometry.level[l]);
     attention = max(attention, bits_of(place.attention));
   }
   for (int32_t channel = group.lane; channel < geometry.channels && !group.is_spare; channel += geometry.lanes) {

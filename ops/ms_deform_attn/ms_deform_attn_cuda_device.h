@@ -58,7 +58,8 @@ struct Geometry {
 
 struct Group {
   int32_t lane, head, channel;  // channel: the lane's first of its head
-  int64_t query;                // counted over all images
+  int32_t query;                // of its image
+  int64_t row;                  // the query counted over all images
   int64_t index;                // of the group, as the outputs lie
   int64_t value;                // the head's first element in the first pixel of the image
   bool is_spare;  // one of the last block's, beyond the queries: takes part in exchanges, and has no points
@@ -78,22 +79,25 @@ __device__ inline Group OwnGroup(const Geometry& geometry, int vector) {
   group.lane = lane;
   group.head = static_cast<int32_t>(head);
   group.channel = (static_cast<int32_t>(slice) * geometry.lanes + lane) * vector;
-  group.query = int64_t{image} * geometry.queries + query;
-  group.index = group.query * geometry.heads + head;
+  group.query = query;
+  group.row = int64_t{image} * geometry.queries + query;
+  group.index = group.row * geometry.heads + head;
   group.value = int64_t{image} * geometry.image + int64_t{head} * geometry.channels;
   group.is_spare = query >= geometry.queries;
   return group;
 }
 
-// The same in all lanes of a group.
+// The same in all lanes of a group. (Loops of one to five turns: unrolled, they are most of a kernel's code.)
 template <typename Real>
 __device__ inline Real SumOfLanes(const Geometry& geometry, Real x) {
+#pragma unroll 1
   for (int distance = geometry.lanes / 2; distance > 0; distance /= 2) x += __shfl_xor_sync(kAllLanes, x, distance);
   return x;
 }
 
 template <typename Real>
 __device__ inline Real LargestOfLanes(const Geometry& geometry, Real x) {
+#pragma unroll 1
   for (int distance = geometry.lanes / 2; distance > 0; distance /= 2) {
     const Real other = __shfl_xor_sync(kAllLanes, x, distance);
     x = x < other ? other : x;
@@ -202,12 +206,24 @@ struct PointGradient {
   Real attention, x, y;
 };
 
+// Over the lanes of a group, the same in all of them.
+template <typename Real>
+__device__ inline PointGradient<Real> SumOfLanes(const Geometry& geometry, PointGradient<Real> sum) {
+#pragma unroll 1
+  for (int distance = geometry.lanes / 2; distance > 0; distance /= 2) {
+    sum.attention += __shfl_xor_sync(kAllLanes, sum.attention, distance);
+    sum.x += __shfl_xor_sync(kAllLanes, sum.x, distance);
+    sum.y += __shfl_xor_sync(kAllLanes, sum.y, distance);
+  }
+  return sum;
+}
+
 // Where the points of a group come from, and where their gradients go. Both forms have
 //
-//   OfGroup Begin(geometry, group)                          called by all lanes of a warp
-//   Point Read(geometry, group, own, i)                     of the group's point i
-//   void Write(geometry, group, &own, i, gradient)          by the lane that has point i
-//   void End(geometry, group, own)                          called by all lanes of a warp
+//   OfGroup Begin(geometry, group)                   called by all lanes of a warp
+//   Point Read(geometry, own, i, l)                  of the group's point i, which lies in level l
+//   void Write(geometry, &own, i, l, gradient)       by the lane that has point i
+//   void End(geometry, group, own)                   called by all lanes of a warp
 
 // The plain entry: locations and attention weights.
 template <typename Real_>
@@ -226,17 +242,17 @@ struct GivenPoints {
     return {group.index * geometry.all_points};
   }
 
-  __device__ Point<Real> Read(const Geometry& geometry, const Group& group, const OfGroup& own, int32_t i) const {
-    const Level& level = geometry.level[i / geometry.points];
+  __device__ Point<Real> Read(const Geometry& geometry, const OfGroup& own, int32_t i, int32_t l) const {
+    const Level& level = geometry.level[l];
     const Real* location = locations + 2 * (own.first + i);
     return {__ldg(location) * static_cast<Real>(level.width) - Real(0.5),
             __ldg(location + 1) * static_cast<Real>(level.height) - Real(0.5), __ldg(weights + own.first + i)};
   }
 
-  __device__ void Write(const Geometry& geometry, const Group& group, OfGroup* own, int32_t i,
+  __device__ void Write(const Geometry& geometry, OfGroup* own, int32_t i, int32_t l,
                         const PointGradient<Real>& gradient) const {
     // a location is in units of the level's size
-    const Level& level = geometry.level[i / geometry.points];
+    const Level& level = geometry.level[l];
     grad_locations[2 * (own->first + i)] = gradient.x * static_cast<Real>(level.width);
     grad_locations[2 * (own->first + i) + 1] = gradient.y * static_cast<Real>(level.height);
     grad_weights[own->first + i] = gradient.attention;
@@ -268,16 +284,17 @@ struct ProjectedPoints {
   __device__ OfGroup Begin(const Geometry& geometry, const Group& group) const {
     OfGroup own;
     own.first = group.index * geometry.all_points;
-    const int64_t query = sizes.batch == 1 ? group.query % geometry.queries : group.query;
-    own.reference = reference + query * sizes.levels * sizes.coordinates;
+    own.reference = reference + (sizes.batch == 1 ? group.query : group.row) * sizes.levels * sizes.coordinates;
     own.sum_of_products = 0;
     const int32_t count = group.is_spare ? 0 : geometry.all_points;
     Real largest = -INFINITY, sum = 0;
+#pragma unroll 1
     for (int32_t i = group.lane; i < count; i += geometry.lanes) {
       const Real logit = __ldg(logits + own.first + i);
       largest = largest < logit ? logit : largest;
     }
     own.largest = LargestOfLanes(geometry, largest);
+#pragma unroll 1
     for (int32_t i = group.lane; i < count; i += geometry.lanes) {
       sum += std::exp(__ldg(logits + own.first + i) - own.largest);
     }
@@ -293,8 +310,7 @@ struct ProjectedPoints {
     return own.reference + (sizes.levels == 1 ? 0 : level * sizes.coordinates);
   }
 
-  __device__ Point<Real> Read(const Geometry& geometry, const Group& group, const OfGroup& own, int32_t i) const {
-    const int32_t l = i / geometry.points;
+  __device__ Point<Real> Read(const Geometry& geometry, const OfGroup& own, int32_t i, int32_t l) const {
     const Real width = static_cast<Real>(geometry.level[l].width), height = static_cast<Real>(geometry.level[l].height);
     const Real* from = ReferenceOf(geometry, own, l);
     Real x = __ldg(offsets + 2 * (own.first + i)), y = __ldg(offsets + 2 * (own.first + i) + 1);
@@ -306,11 +322,10 @@ struct ProjectedPoints {
     return {__ldg(from) * width - Real(0.5) + x, __ldg(from + 1) * height - Real(0.5) + y, Attention(own, i)};
   }
 
-  __device__ void Write(const Geometry& geometry, const Group& group, OfGroup* own, int32_t i,
+  __device__ void Write(const Geometry& geometry, OfGroup* own, int32_t i, int32_t l,
                         const PointGradient<Real>& gradient) const {
     Real x = gradient.x, y = gradient.y;
     if (sizes.coordinates == 4 && !keeps_pixels) {
-      const int32_t l = i / geometry.points;
       const Real* from = ReferenceOf(geometry, *own, l);
       const Real half = Real(0.5) / static_cast<Real>(geometry.points);
       x *= __ldg(from + 2) * half * static_cast<Real>(geometry.level[l].width);
@@ -326,7 +341,8 @@ struct ProjectedPoints {
   __device__ void End(const Geometry& geometry, const Group& group, const OfGroup& own) const {
     const Real sum = SumOfLanes(geometry, own.sum_of_products);
     if (group.is_spare) return;
-    // the lane's own points: nobody else has written there
+      // the lane's own points: nobody else has written there
+#pragma unroll 1
     for (int32_t i = group.lane; i < geometry.all_points; i += geometry.lanes) {
       Real* gradient = grad_logits + own.first + i;
       *gradient = Attention(own, i) * (*gradient - sum);

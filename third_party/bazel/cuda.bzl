@@ -19,9 +19,10 @@ def if_cuda(then, otherwise = []):
     })
 
 def _compile(ctx, source, toolchain, context):
-    """Declares the action that compiles one source; returns its object."""
+    """Declares the action that compiles one source; returns its object, and the static profile of its kernels."""
     toolkit = ctx.file._toolkit
     output = ctx.actions.declare_file("_cuda/%s/%s.o" % (ctx.label.name, source.basename))
+    profile = ctx.actions.declare_file("_cuda/%s/%s.csv" % (ctx.label.name, source.basename))
     args = ctx.actions.args()
     args.add_all(["-c", source, "-o", output])
     args.add_all(["-ccbin", toolchain.compiler_executable, "-std=c++17", "-Xcompiler=-fPIC"])
@@ -36,6 +37,7 @@ def _compile(ctx, source, toolchain, context):
     args.add_all(["--keep", "--keep-dir", ".", "--frandom-seed=" + source.path])
     architectures = ctx.var.get("cuda_architectures", _ARCHITECTURES).split(",")
     args.add_all(["-gencode=arch=compute_%s,code=sm_%s" % (a, a) for a in architectures])
+    args.add("-Xptxas=-v")
     args.add("-gencode=arch=compute_%s,code=compute_%s" % (architectures[-1], architectures[-1]))
     args.add_all(ctx.attr.copts)
     args.add_all(context.defines, before_each = "-D")
@@ -43,10 +45,14 @@ def _compile(ctx, source, toolchain, context):
     args.add_all(context.includes, before_each = "-I")
     args.add_all(context.system_includes, before_each = "-isystem")
     ctx.actions.run(
-        executable = toolkit.path + "/bin/nvcc",
-        arguments = [args],
-        inputs = depset([source, toolkit] + ctx.files.hdrs, transitive = [context.headers, toolchain.all_files]),
-        outputs = [output],
+        executable = ctx.file._profile,
+        # what ptxas says of every kernel would drown a warning
+        arguments = ["compile", profile.path, source.basename, toolkit.path + "/bin/nvcc", args],
+        inputs = depset(
+            [source, toolkit, ctx.file._profile] + ctx.files.hdrs,
+            transitive = [context.headers, toolchain.all_files],
+        ),
+        outputs = [output, profile],
         env = {
             "PATH": "/usr/bin:/bin",
             "TMPDIR": "/tmp",
@@ -54,7 +60,7 @@ def _compile(ctx, source, toolchain, context):
         mnemonic = "CudaCompile",
         progress_message = "Compiling CUDA %s" % source.short_path,
     )
-    return output
+    return output, profile
 
 def _cuda_library_impl(ctx):
     toolchain = find_cpp_toolchain(ctx)
@@ -65,7 +71,8 @@ def _cuda_library_impl(ctx):
         unsupported_features = ctx.disabled_features,
     )
     below = cc_common.merge_cc_infos(cc_infos = [dep[CcInfo] for dep in ctx.attr.deps + [ctx.attr._headers]])
-    objects = [_compile(ctx, source, toolchain, below.compilation_context) for source in ctx.files.srcs]
+    compiled = [_compile(ctx, source, toolchain, below.compilation_context) for source in ctx.files.srcs]
+    objects = [output for output, _ in compiled]
     archive = ctx.actions.declare_file("lib%s.a" % ctx.label.name)
     args = ctx.actions.args()
     args.add_all(["rcsD", archive] + objects)
@@ -92,6 +99,7 @@ def _cuda_library_impl(ctx):
     )
     return [
         DefaultInfo(files = depset([archive])),
+        OutputGroupInfo(static_profile = depset([profile for _, profile in compiled])),
         cc_common.merge_cc_infos(direct_cc_infos = [own], cc_infos = [below]),
     ]
 
@@ -118,11 +126,44 @@ cuda_library = rule(
         "srcs": attr.label_list(allow_files = [".cu"]),
         "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
         "_headers": attr.label(default = "@nvcc//:headers", providers = [CcInfo]),
+        "_profile": attr.label(default = "//third_party/bazel:cuda_profile.py", allow_single_file = True),
         "_toolkit": attr.label(default = "@nvcc//:nvidia/cu13", allow_single_file = True),
     },
     fragments = ["cpp"],
     toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
 )
+
+def cuda_static_profile(name, library, table):
+    """The static profile of a library's kernels, compared with a checked-in table: registers, spills, code size, ...
+
+    NAME is the built table (third_party/bazel/cuda_profile.py says what it holds), NAME_test the comparison, which also
+    fails where a kernel spills, and NAME_update writes the checked-in one anew.
+
+    Args:
+      name: of all this.
+      library: a cuda_library with one source.
+      table: the checked-in CSV file.
+    """
+    native.filegroup(name = name, srcs = [library], output_group = "static_profile")
+    path = "%s/%s" % (native.package_name(), table)
+    native.sh_test(
+        name = name + "_test",
+        size = "small",
+        srcs = ["//third_party/bazel:cuda_profile.py"],
+        args = [
+            "compare",
+            "$(rootpath :%s)" % name,
+            "$(rootpath %s)" % table,
+            "'./bazelw run //%s:%s_update'" % (native.package_name(), name),
+        ],
+        data = [name, table],
+    )
+    native.sh_binary(
+        name = name + "_update",
+        srcs = ["//third_party/bazel:cuda_profile.py"],
+        args = ["update", "$(rootpath :%s)" % name, path],
+        data = [name],
+    )
 
 def cuda_emulated_library(name, src, deps, architecture = 900, **kwargs):
     """One .cu file, compiled by g++ for tests that run its kernels on the CPU: //ops/cuda_emulator.

@@ -3,7 +3,7 @@
 load("//tools/lint:tidy.bzl", _clang_tidy_test = "clang_tidy_test")
 load("@rules_cc//cc:defs.bzl", _cc_binary = "cc_binary", _cc_library = "cc_library", _cc_proto_library = "cc_proto_library", _cc_test = "cc_test")
 load("@rules_proto//proto:defs.bzl", _proto_library = "proto_library")
-load("//third_party/bazel:cuda.bzl", _cuda_emulated_library = "cuda_emulated_library", _cuda_library = "cuda_library", _if_cuda = "if_cuda", _link_only = "link_only")
+load("//third_party/bazel:cuda.bzl", _cuda_emulated_library = "cuda_emulated_library", _cuda_library = "cuda_library", _cuda_static_profile = "cuda_static_profile", _if_cuda = "if_cuda", _link_only = "link_only")
 
 # Warnings are for our own code: outside projects are included as system headers.
 _COPTS = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-sign-compare", "-Wno-missing-field-initializers"]
@@ -12,6 +12,7 @@ proto_library = _proto_library
 cc_proto_library = _cc_proto_library
 cuda_library = _cuda_library
 cuda_emulated_library = _cuda_emulated_library
+cuda_static_profile = _cuda_static_profile
 if_cuda = _if_cuda
 link_only = _link_only
 genquery = native.genquery
