@@ -3,7 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <cctype>
+#include <limits>
 #include <set>
 #include <string_view>
 
@@ -53,8 +53,10 @@ absl::StatusOr<BenchmarkSample> ParseBenchmark(const simdjson::dom::object& obje
   }
   sample.nanoseconds = time * NanosecondsPer(unit);
   for (const auto [key, value] : object) {
-    double number = 0;
-    if (!IsOfGoogleBenchmark(key) && !value.get(number)) sample.counters[std::string(key)] = number;
+    double number = std::numeric_limits<double>::quiet_NaN();
+    if (!IsOfGoogleBenchmark(key) && (value.is_null() || !value.get(number))) {
+      sample.counters[std::string(key)] = number;
+    }
   }
   return sample;
 }
@@ -69,9 +71,12 @@ ProcessOptions ProcessOptionsFor(const Program& program) {
 }  // namespace
 
 absl::StatusOr<std::vector<BenchmarkSample>> ParseBenchmarkReport(const std::string& json, const std::string& source) {
+  // Google Benchmark writes what JSON has not, such as the variation of a counter that is zero
+  const std::string text =
+      absl::StrReplaceAll(json, {{": NaN", ": null"}, {": Infinity", ": null"}, {": -Infinity", ": null"}});
   simdjson::dom::parser parser;
   simdjson::dom::array benchmarks;
-  if (parser.parse(json)["benchmarks"].get(benchmarks)) {
+  if (parser.parse(text)["benchmarks"].get(benchmarks)) {
     return absl::InvalidArgumentError(absl::StrCat(source, ": expected the JSON report of Google Benchmark"));
   }
   std::vector<BenchmarkSample> samples;

@@ -19,7 +19,7 @@ struct BenchmarkSample {
   // Of one iteration, the fastest of the run's repetitions: what else runs on the machine can only add to it. Real time
   // where the benchmark asks for that (its name holds /real_time), else the CPU time of its thread.
   double nanoseconds = 0;
-  // User counters of the first repetition.
+  // User counters of the first repetition; NaN for those that are not finite.
   std::map<std::string, double> counters;
 };
 

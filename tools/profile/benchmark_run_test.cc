@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <cmath>
 
 #include "base/files.h"
 
@@ -26,6 +26,16 @@ TEST(ParseBenchmarkReport, TakesTheFastestRepetitionAndTheRightTime) {
   EXPECT_EQ((*samples)[0].nanoseconds, 3250);
   EXPECT_EQ((*samples)[0].counters, (std::map<std::string, double>{{"flops", 12.5}, {"output_0", 1}}));
   EXPECT_EQ((*samples)[1].nanoseconds, 2e6);
+}
+
+TEST(ParseBenchmarkReport, TakesNumbersThatJsonHasNot) {
+  const auto samples = ParseBenchmarkReport(
+      R"({"benchmarks": [{"run_name": "a", "cpu_time": 1, "time_unit": "ns", "x": NaN, "y": -Infinity, "z": 0}]})",
+      "x");
+  ASSERT_TRUE(samples.ok()) << samples.status();
+  EXPECT_TRUE(std::isnan((*samples)[0].counters.at("x")));
+  EXPECT_TRUE(std::isnan((*samples)[0].counters.at("y")));
+  EXPECT_EQ((*samples)[0].counters.at("z"), 0);
 }
 
 TEST(ParseBenchmarkReport, RefusesWhatIsNoneAndWhatFailed) {

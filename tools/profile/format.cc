@@ -120,7 +120,7 @@ void WriteRevision(base::JsonWriter* json, const char* name, const Revision& rev
 
 void WriteCounters(base::JsonWriter* json, const char* name, const std::map<std::string, double>& counters) {
   json->Key(name).BeginObject(base::JsonWriter::kOneLine);
-  for (const auto& [counter, value] : counters) json->Member(counter, value);
+  for (const auto& [counter, value] : counters) json->Member(counter, value);  // null where it is not finite
   json->EndObject();
 }
 
