@@ -188,7 +188,7 @@ TEST(Report, MultipliesRatiosUpAlongAChain) {
   EXPECT_NE(page.find("processor: &lt;p&gt;"), std::string::npos);
   EXPECT_NE(page.find("href=\"#c"), std::string::npos);
   EXPECT_NE(page.find("Forward&lt;4&gt; sm_90"), std::string::npos);
-  EXPECT_NE(page.find("1 sessions were stopped"), std::string::npos);
+  EXPECT_NE(page.find("1 session was stopped"), std::string::npos);
 }
 
 }  // namespace

@@ -47,10 +47,10 @@ void WriteSteps(size_t index, const Chain& chain, base::HtmlWriter* html) {
   base::BeginTable(html, "What changed, commit by commit",
                    {{"commit"},
                     {"verdict"},
-                    {"benchmark"},
+                    {"ratio", true},
                     {"before", true},
                     {"after", true},
-                    {"ratio", true},
+                    {"benchmark"},
                     {"p (Holm)", true},
                     {"A/A noise", true},
                     {"rounds", true}});
@@ -60,20 +60,18 @@ void WriteSteps(size_t index, const Chain& chain, base::HtmlWriter* html) {
       html->Begin("tr").Begin("td");
       CommitLink(index, chain.commits[step + 1], html);
       html->End().Element("td", {{"class", ClassOf(result.verdict)}}, result.verdict);
-      html->Begin("td").Text(absl::StrCat(result.label, " ")).Element("b", {}, result.name);
+      const bool measured = result.estimate.has_value();
+      const Estimate e = result.estimate.value_or(Estimate());
+      const auto cell = [&](const std::string& text) { base::NumberCell(html, measured ? text : ""); };
+      cell(RatioText(e.ratio));
+      cell(TimeText(e.base_median));
+      cell(TimeText(e.head_median));
+      html->Begin("td", {{"title", result.label}}).Text(result.name);
       if (!result.note.empty()) html->Text(absl::StrCat(": ", result.note));
       html->End();
-      if (result.estimate.has_value()) {
-        const Estimate& e = *result.estimate;
-        base::NumberCell(html, TimeText(e.base_median));
-        base::NumberCell(html, TimeText(e.head_median));
-        base::NumberCell(html, RatioText(e.ratio));
-        base::NumberCell(html, absl::StrFormat("%.2g", e.p_adjusted));
-        base::NumberCell(html, absl::StrFormat("%.1f %%", 100 * std::max(e.noise.high - 1, 1 - e.noise.low)));
-        base::NumberCell(html, absl::StrCat(e.rounds));
-      } else {
-        for (int i = 0; i < 6; ++i) base::NumberCell(html, "");
-      }
+      cell(absl::StrFormat("%.2g", e.p_adjusted));
+      cell(absl::StrFormat("%.1f %%", 100 * std::max(e.noise.high - 1, 1 - e.noise.low)));
+      cell(absl::StrCat(e.rounds));
       html->End().NewLine();
     }
   }
@@ -185,8 +183,8 @@ std::string ReportHtml(const HistoryReport& report) {
       "allows for more than the smallest effect worth a name; it says neither yes nor no.",
       "Machines and settings each have a section of their own: their times are not compared."};
   if (report.unfinished > 0) {
-    notes.push_back(
-        absl::StrCat(report.unfinished, " sessions were stopped before their end; asked for again, they go on."));
+    notes.push_back(absl::StrCat(report.unfinished, report.unfinished == 1 ? " session was" : " sessions were",
+                                 " stopped before the end; asked for again, it goes on."));
   }
   base::WriteNotes(&html, notes);
   if (report.chains.empty()) html.Element("p", {}, "The history holds no finished session.");
