@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <set>
 #include <string_view>
 
@@ -68,6 +69,37 @@ ProcessOptions ProcessOptionsFor(const Program& program) {
   return options;
 }
 
+// What valgrind's lackey prints: "==1234==   guest instrs:     123,456".
+std::optional<int64_t> CountOfValgrind(const std::string& printed) {
+  constexpr absl::string_view kCount = "guest instrs:";
+  const size_t at = printed.find(kCount.data());
+  if (at == std::string::npos) return std::nullopt;
+  const std::string rest = printed.substr(at + kCount.size());
+  int64_t count = 0;
+  if (!absl::SimpleAtoi(absl::StrReplaceAll(rest.substr(0, rest.find('\n')), {{",", ""}}), &count)) return std::nullopt;
+  return count;
+}
+
+// Of the whole program, with so many calls of one benchmark's function and one iteration in each.
+absl::StatusOr<int64_t> InstructionsOfProgram(const Program& program, const std::string& name, int calls,
+                                              InstructionCounter counter) {
+  const bool by_valgrind = counter == InstructionCounter::kValgrind;
+  std::vector<std::string> argv;
+  if (by_valgrind) argv = {"valgrind", "--tool=lackey", "--basic-counts=yes"};
+  argv.insert(argv.end(), {program.path, absl::StrCat("--benchmark_filter=", ExactFilter({name})),
+                           "--benchmark_min_time=0", absl::StrCat("--benchmark_repetitions=", calls)});
+  ProcessOptions options = ProcessOptionsFor(program);
+  options.count_instructions = !by_valgrind;
+  options.environment.emplace_back("OPS_MACHINE_PEAKS", "none");
+  ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(argv, options));
+  if (!result.ok()) return result.Failure(absl::StrCat(by_valgrind ? "valgrind " : "", program.label));
+  const std::optional<int64_t> count = by_valgrind ? CountOfValgrind(result.errors) : result.instructions;
+  if (count.has_value()) return *count;
+  return absl::FailedPreconditionError(
+      absl::StrCat(program.label, by_valgrind ? ": valgrind gave no count of instructions"
+                                              : ": the processor's count of instructions cannot be read here"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<BenchmarkSample>> ParseBenchmarkReport(const std::string& json, const std::string& source) {
@@ -125,10 +157,10 @@ absl::StatusOr<std::vector<std::string>> ProcessRunner::List(const Program& prog
   return std::vector<std::string>(absl::StrSplit(result.output, '\n', absl::SkipWhitespace()));
 }
 
-absl::StatusOr<ProgramRun> ProcessRunner::Run(const Program& program, const std::vector<std::string>& names,
-                                              const RunOptions& options) {
+absl::StatusOr<std::vector<BenchmarkSample>> ProcessRunner::Run(const Program& program,
+                                                                const std::vector<std::string>& names,
+                                                                const RunOptions& options) {
   ProcessOptions process = ProcessOptionsFor(program);
-  process.count_instructions = options.count_instructions;
   // rounds ask for times alone, and measuring what the machine can do takes longer than a kernel
   if (options.min_seconds > 0) process.environment.emplace_back("OPS_MACHINE_PEAKS", "none");
   if (std::none_of(names.begin(), names.end(), UsesThreads)) process.cpu = options.cpu;
@@ -139,29 +171,17 @@ absl::StatusOr<ProgramRun> ProcessRunner::Run(const Program& program, const std:
                                "--benchmark_enable_random_interleaving=false"},
                               process));
   if (!result.ok()) return result.Failure(program.label);
-  ProgramRun run;
-  ASSIGN_OR_RETURN(run.samples, ParseBenchmarkReport(result.output, program.label));
-  run.instructions = result.instructions;
-  return run;
+  return ParseBenchmarkReport(result.output, program.label);
 }
 
-absl::StatusOr<int64_t> InstructionsByValgrind(const Program& program, const std::string& name) {
-  // counts and nothing else
-  ASSIGN_OR_RETURN(const ProcessResult result,
-                   RunProcess({"valgrind", "--tool=lackey", "--basic-counts=yes", program.path,
-                               absl::StrCat("--benchmark_filter=", ExactFilter({name})), "--benchmark_min_time=0"},
-                              ProcessOptionsFor(program)));
-  if (!result.ok()) return result.Failure(absl::StrCat("valgrind ", program.label));
-  // "==1234==   guest instrs:     123,456"
-  constexpr absl::string_view kCount = "guest instrs:";
-  const size_t at = result.errors.find(kCount.data());
-  int64_t count = 0;
-  if (at != std::string::npos) {
-    const std::string rest = result.errors.substr(at + kCount.size());
-    const std::string digits = absl::StrReplaceAll(rest.substr(0, rest.find('\n')), {{",", ""}});
-    if (absl::SimpleAtoi(digits, &count)) return count;
+absl::StatusOr<int64_t> ProcessRunner::Instructions(const Program& program, const std::string& name,
+                                                    InstructionCounter counter) {
+  constexpr int kFew = 1, kMany = 3;
+  int64_t counts[2];
+  for (const int calls : {kFew, kMany}) {
+    ASSIGN_OR_RETURN(counts[calls == kMany], InstructionsOfProgram(program, name, calls, counter));
   }
-  return absl::UnknownError(absl::StrCat("valgrind ", program.label, ": gave no count of instructions"));
+  return (counts[1] - counts[0]) / (kMany - kFew);
 }
 
 }  // namespace profile

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,13 +28,10 @@ struct RunOptions {
   double min_seconds = 0.01;
   int repetitions = 7;
   int cpu = -1;  // the only core for programs of one thread; -1 leaves them free
-  bool count_instructions = false;
 };
 
-struct ProgramRun {
-  std::vector<BenchmarkSample> samples;  // in the program's order
-  std::optional<int64_t> instructions;   // of the whole program
-};
+// Who counts instructions.
+enum class InstructionCounter { kNone, kProcessor, kValgrind };
 
 // What runs a program; tests have their own.
 class Runner {
@@ -43,21 +39,25 @@ class Runner {
   virtual ~Runner() = default;
   // All benchmarks of a program, in its order.
   virtual absl::StatusOr<std::vector<std::string>> List(const Program& program) = 0;
-  // Runs these benchmarks; a name that the program has not is passed over. Unknown where the program fails.
-  virtual absl::StatusOr<ProgramRun> Run(const Program& program, const std::vector<std::string>& names,
-                                         const RunOptions& options) = 0;
+  // Runs these benchmarks, in the program's order; a name that the program has not is passed over. Unknown where the
+  // program fails.
+  virtual absl::StatusOr<std::vector<BenchmarkSample>> Run(const Program& program,
+                                                           const std::vector<std::string>& names,
+                                                           const RunOptions& options) = 0;
+  // Instructions of one call of the benchmark's function with one iteration, its inputs included: half of what three
+  // calls take more than one. NotFound where there is no valgrind, FailedPrecondition where the processor counts none.
+  virtual absl::StatusOr<int64_t> Instructions(const Program& program, const std::string& name,
+                                               InstructionCounter counter) = 0;
 };
 
 class ProcessRunner : public Runner {
  public:
   absl::StatusOr<std::vector<std::string>> List(const Program& program) override;
-  absl::StatusOr<ProgramRun> Run(const Program& program, const std::vector<std::string>& names,
-                                 const RunOptions& options) override;
+  absl::StatusOr<std::vector<BenchmarkSample>> Run(const Program& program, const std::vector<std::string>& names,
+                                                   const RunOptions& options) override;
+  absl::StatusOr<int64_t> Instructions(const Program& program, const std::string& name,
+                                       InstructionCounter counter) override;
 };
-
-// Instructions of one run of one benchmark's body, start and inputs included, counted by valgrind: slow, and the same
-// on every run. NotFound where there is no valgrind.
-absl::StatusOr<int64_t> InstructionsByValgrind(const Program& program, const std::string& name);
 
 // Whether the benchmark says that it uses more than one thread: "/threads:2" in its name. Such are not pinned.
 bool UsesThreads(const std::string& name);

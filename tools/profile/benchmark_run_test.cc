@@ -74,12 +74,24 @@ TEST(ProcessRunner, ListsAndRunsAProgram) {
   options.repetitions = 2;
   const auto run = runner.Run(Example(), {"sum/1000000", "unknown"}, options);
   ASSERT_TRUE(run.ok()) << run.status();
-  ASSERT_EQ(run->samples.size(), 1);
-  EXPECT_EQ(run->samples[0].name, "sum/1000000");
-  EXPECT_GT(run->samples[0].nanoseconds, 0);
-  EXPECT_EQ(run->samples[0].counters.at("output_0"), 499999500000.0);
+  ASSERT_EQ(run->size(), 1);
+  EXPECT_EQ((*run)[0].name, "sum/1000000");
+  EXPECT_GT((*run)[0].nanoseconds, 0);
+  EXPECT_EQ((*run)[0].counters.at("output_0"), 499999500000.0);
   const auto failed = runner.Run(Example(), {"fails"}, options);
   EXPECT_EQ(failed.status().message(), "//tools/profile:example_benchmark: fails: on purpose");
+}
+
+TEST(ProcessRunner, CountsInstructionsByValgrindWithoutTheProgramsStart) {
+  ProcessRunner runner;
+  const auto few = runner.Instructions(Example(), "sum/1000", InstructionCounter::kValgrind);
+  if (absl::IsNotFound(few.status())) GTEST_SKIP() << "no valgrind on PATH";
+  ASSERT_TRUE(few.ok()) << few.status();
+  const auto many = runner.Instructions(Example(), "sum/1000000", InstructionCounter::kValgrind);
+  ASSERT_TRUE(many.ok()) << many.status();
+  // a few instructions for each element, unrolled or not
+  EXPECT_GT(*many - *few, 999'000 / 2);
+  EXPECT_LT(*many, 20'000'000);
 }
 
 TEST(ProgramStore, KeepsProgramsByContent) {

@@ -154,17 +154,15 @@ void Comparer::CompareOutputs(Pair* pair) {
     BenchmarkComparison* const benchmark = pair->benchmarks.at(name);
     const auto base = runner_->Run(*pair->base, {name}, once), head = runner_->Run(*pair->head, {name}, once);
     for (const auto* run : {&base, &head}) {
-      const bool failed = !run->ok() || run->value().samples.size() != 1;
+      const bool failed = !run->ok() || run->value().size() != 1;
       if (!failed || benchmark->verdict == Verdict::kFailed) continue;
       benchmark->verdict = Verdict::kFailed;
       benchmark->note = absl::StrCat("in the ", run == &base ? "base" : "head", ": ",
                                      run->ok() ? "it did not run" : std::string(run->status().message()));
     }
     if (benchmark->verdict == Verdict::kFailed) continue;
-    benchmark->base_counters = base->samples[0].counters;
-    benchmark->head_counters = head->samples[0].counters;
-    benchmark->base_instructions = base->instructions;
-    benchmark->head_instructions = head->instructions;
+    benchmark->base_counters = (*base)[0].counters;
+    benchmark->head_counters = (*head)[0].counters;
     const auto is_output = [](const auto& counter) { return absl::StartsWith(counter.first, kOutput); };
     benchmark->outputs_compared =
         std::any_of(benchmark->base_counters.begin(), benchmark->base_counters.end(), is_output) &&
@@ -181,16 +179,17 @@ void Comparer::CompareOutputs(Pair* pair) {
 }
 
 void Comparer::CountInstructions(Pair* pair) {
+  if (options_.instructions == InstructionCounter::kNone) return;
   for (const std::string& name : pair->active) {
     BenchmarkComparison* const benchmark = pair->benchmarks.at(name);
-    const auto base = InstructionsByValgrind(*pair->base, name), head = InstructionsByValgrind(*pair->head, name);
-    if (base.ok() && head.ok()) {
-      benchmark->base_instructions = *base;
-      benchmark->head_instructions = *head;
-    } else {
-      result_.notes.push_back(std::string((base.ok() ? head : base).status().message()));
+    const auto base = runner_->Instructions(*pair->base, name, options_.instructions);
+    const auto head = base.ok() ? runner_->Instructions(*pair->head, name, options_.instructions) : base;
+    if (!head.ok()) {
+      result_.notes.push_back(std::string(head.status().message()));
       return;
     }
+    benchmark->base_instructions = *base;
+    benchmark->head_instructions = *head;
   }
 }
 
@@ -230,7 +229,7 @@ absl::Status Comparer::MeasureRound(Pair* pair) {
       }
       return absl::OkStatus();
     }
-    for (const BenchmarkSample& sample : run->samples) round[arm][sample.name] = sample.nanoseconds;
+    for (const BenchmarkSample& sample : *run) round[arm][sample.name] = sample.nanoseconds;
   }
   if (log_ != nullptr) RETURN_IF_ERROR(log_->Put(pair->base->label, pair->rounds, round));
   Append(round, pair);
@@ -318,7 +317,7 @@ absl::StatusOr<Comparison> Comparer::Run(const Revision& base, const Revision& h
   for (const auto& pair : pairs_) {
     Say(absl::StrCat(pair->base->label, ": comparing the outputs of ", pair->active.size(), " benchmarks"));
     CompareOutputs(pair.get());
-    if (options_.valgrind) CountInstructions(pair.get());
+    CountInstructions(pair.get());
     RETURN_IF_ERROR(TakeEarlierRounds(pair.get()));
     Settle(pair.get());
   }

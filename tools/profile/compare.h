@@ -42,7 +42,7 @@ struct ComparisonOptions {
   double half_width = 0.01;
   VerdictOptions verdict;
   RunOptions run;
-  bool valgrind = false;
+  InstructionCounter instructions = InstructionCounter::kNone;
   // Says what is going on, in whole lines; progress of the rounds is shown on stderr where this is set.
   std::function<void(const std::string&)> say;
 };
@@ -55,7 +55,7 @@ struct BenchmarkComparison {
   std::optional<Estimate> estimate;
   Times times;
   std::map<std::string, double> base_counters, head_counters;
-  std::optional<int64_t> base_instructions, head_instructions;  // of one run of the body, start and inputs included
+  std::optional<int64_t> base_instructions, head_instructions;  // as Runner::Instructions
   bool outputs_compared = false;
   std::string note;  // why it failed, or which outputs differ
 

@@ -41,6 +41,7 @@ class CompareTest : public testing::Test {
 };
 
 TEST_F(CompareTest, NamesWhatBecameSlowerAndWhatCannotBeCompared) {
+  options_.instructions = InstructionCounter::kProcessor;
   const Comparison comparison = Run();
   EXPECT_EQ(VerdictOf(comparison, "slow"), Verdict::kSlower);
   EXPECT_EQ(VerdictOf(comparison, "same"), Verdict::kNoChange);
@@ -54,6 +55,7 @@ TEST_F(CompareTest, NamesWhatBecameSlowerAndWhatCannotBeCompared) {
   EXPECT_TRUE(GateFaults(comparison, 0.2, true).empty());
   const std::string text = FormatComparison(comparison, options_);
   EXPECT_NE(text.find("1 slower, 1 no change, 1 identical, 1 only in base, 1 only in head"), std::string::npos) << text;
+  EXPECT_NE(text.find("1 M -> 1.1 M (1.100)"), std::string::npos) << text;
   EXPECT_NE(ComparisonJson(comparison).find("\"verdict\": \"slower\""), std::string::npos);
 }
 

@@ -52,20 +52,24 @@ class FakeRunner : public Runner {
     return names;
   }
 
-  absl::StatusOr<ProgramRun> Run(const Program& program, const std::vector<std::string>& names,
-                                 const RunOptions& options) override {
+  absl::StatusOr<std::vector<BenchmarkSample>> Run(const Program& program, const std::vector<std::string>& names,
+                                                   const RunOptions&) override {
     ++runs;
     base::RandomStream random("fake times", {static_cast<uint64_t>(runs)});
-    ProgramRun run;
+    std::vector<BenchmarkSample> samples;
     for (const std::string& name : names) {
       const auto found = benchmarks[program.digest].find(name);
       if (found == benchmarks[program.digest].end()) continue;
       if (found->second.fails) return absl::UnknownError(absl::StrCat(program.label, ": exit code 139"));
       const double factor = std::exp(noise * random.NextNormal());
-      run.samples.push_back({name, found->second.nanoseconds * factor, found->second.counters});
+      samples.push_back({name, found->second.nanoseconds * factor, found->second.counters});
     }
-    (void)options;
-    return run;
+    return samples;
+  }
+
+  // As many as nanoseconds.
+  absl::StatusOr<int64_t> Instructions(const Program& program, const std::string& name, InstructionCounter) override {
+    return static_cast<int64_t>(benchmarks[program.digest][name].nanoseconds);
   }
 };
 

@@ -61,8 +61,9 @@ std::string WorkText(const BenchmarkComparison& benchmark) {
 
 std::string InstructionsText(const BenchmarkComparison& benchmark) {
   if (!benchmark.base_instructions.has_value() || !benchmark.head_instructions.has_value()) return "";
-  return absl::StrFormat("%.4f", static_cast<double>(*benchmark.head_instructions) /
-                                     static_cast<double>(std::max<int64_t>(1, *benchmark.base_instructions)));
+  const double base = static_cast<double>(*benchmark.base_instructions);
+  const double head = static_cast<double>(*benchmark.head_instructions);
+  return absl::StrFormat("%.4g M -> %.4g M (%.3f)", base / 1e6, head / 1e6, head / std::max(base, 1.0));
 }
 
 void AppendMeasured(const Comparison& comparison, std::string* text) {

@@ -83,8 +83,8 @@ absl::StatusOr<ComparisonOptions> MeasureFlags::Options() const {
   options.verdict.seed = static_cast<uint64_t>(seed);
   options.run.min_seconds = min_time;
   ASSIGN_OR_RETURN(options.run.cpu, CpuOf(pin));
-  options.run.count_instructions = instructions == "auto" && CountsInstructions();
-  options.valgrind = instructions == "valgrind";
+  if (instructions == "auto" && CountsInstructions()) options.instructions = InstructionCounter::kProcessor;
+  if (instructions == "valgrind") options.instructions = InstructionCounter::kValgrind;
   options.say = Say;
   return options;
 }
