@@ -4,7 +4,7 @@
 //
 // A name is IMPLEMENTATION/SIZES/TYPE/DIRECTION/threads:N. Counters: FLOP (of the products: four, or ten in the
 // backward pass, for each pair of tokens and channel) and bytes (tokens read and written once) of a call; their rates;
-// the shares of what this machine reaches at most, measured when the program starts (ops/testing/machine_peaks.h).
+// the shares of what this machine reaches at most, measured in the same run (ops/testing/machine_peaks.h).
 // `roofline` is the larger share: that of the bound which comes first. A training step is both passes through autograd.
 // The input is normal with unit variance, so that attention is neither flat nor one token's.
 #include <ATen/Parallel.h>
@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "ops/group_attention/attention_compositions.h"
 #include "ops/group_attention/group_attention.h"
+#include "ops/testing/benchmark_outputs.h"
 #include "ops/testing/machine_peaks.h"
 
 namespace ops {
@@ -87,6 +88,8 @@ void Count(benchmark::State& state, const Sizes& sizes, Direction direction, int
   const testing::MachinePeaks& peaks = testing::MeasuredMachinePeaks(threads);
   using benchmark::Counter;
   const auto rate = [&](double of_a_call) { return Counter(of_a_call, Counter::kIsIterationInvariantRate); };
+  state.counters["peak_FLOP/s"] = peaks.flops_per_second;
+  state.counters["peak_B/s"] = peaks.bytes_per_second;
   state.counters["FLOP"] = flop;
   state.counters["bytes"] = bytes;
   state.counters["FLOP/s"] = rate(flop);
@@ -107,6 +110,7 @@ void Run(benchmark::State& state, const Implementation& implementation, const Si
   if (direction == Direction::kForward) {
     const at::NoGradGuard no_grad;
     for (auto _ : state) benchmark::DoNotOptimize(implementation.attend(input, sizes));
+    testing::CountOutputs({implementation.attend(input, sizes)}, &state);
   } else {
     input.set_requires_grad(true);
     const Tensor gradient = implementation.attend(input, sizes).detach();
@@ -114,6 +118,8 @@ void Run(benchmark::State& state, const Implementation& implementation, const Si
       implementation.attend(input, sizes).backward(gradient);
       input.mutable_grad().reset();
     }
+    implementation.attend(input, sizes).backward(gradient);
+    testing::CountOutputs({input.grad()}, &state);
   }
   Count(state, sizes, direction, input.element_size(), threads);
 }
@@ -140,13 +146,6 @@ const bool kRegistered = [] {
     Register(kImplementations[0], sizes, at::kDouble, "float64");
     Register(kImplementations[0], sizes, at::kBFloat16, "bfloat16");
     Register(kImplementations[0], sizes, at::kHalf, "float16");
-  }
-  for (int threads : {1, 2}) {
-    const testing::MachinePeaks& peaks = testing::MeasuredMachinePeaks(threads);
-    const std::string prefix = "peaks_threads_" + std::to_string(threads);
-    benchmark::AddCustomContext(prefix, std::to_string(peaks.flops_per_second / 1e9) + " GFLOP/s, copy " +
-                                            std::to_string(peaks.bytes_per_second / 1e9) + " GB/s, " +
-                                            CpuTargetName(CurrentCpuTarget()));
   }
   return true;
 }();

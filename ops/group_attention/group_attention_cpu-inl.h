@@ -294,9 +294,10 @@ class LaneSum {
   HWY_INLINE LaneSum() { sums_[0] = sums_[1] = hn::Zero(Tag<Real>()); }
   // The i-th vector of a row.
   HWY_INLINE void Add(int64_t i, Vector<Real> vector) { sums_[i % kCount] = hn::Add(sums_[i % kCount], vector); }
-  HWY_INLINE Real Total() const {
+  // One vector of this target, whose halves are still to be added.
+  HWY_INLINE Vector<Real> Folded() const {
     static_assert(kCount == 1 || kCount == 2, "a target of another width");
-    return SumOfHalves(Tag<Real>(), kCount == 1 ? sums_[0] : hn::Add(sums_[0], sums_[kCount - 1]));
+    return kCount == 1 ? sums_[0] : hn::Add(sums_[0], sums_[kCount - 1]);
   }
 
  private:
@@ -304,53 +305,108 @@ class LaneSum {
   Vector<Real> sums_[2];
 };
 
-// Replaces a row of `length` scores by 2^(score - largest), and what follows up to the next whole vector by zeros.
-// Returns the sum.
+// Rows whose softmax is computed together: each step for all of them before the next one, so that no step waits for the
+// long chain of another. They stay in a third of L1.
 template <typename Real>
-HWY_INLINE Real Exponentiate(int64_t length, Real* row) {
-  const Tag<Real> d;
-  constexpr int64_t kN = kLanes<Real>;
-  const Vector<Real> lowest = hn::Set(d, -std::numeric_limits<Real>::infinity());
-  const int64_t last = (length - 1) / kN;
-  const auto is_key = hn::FirstN(d, length - last * kN);
-  hn::Store(hn::IfThenElse(is_key, hn::Load(d, row + last * kN), lowest), d, row + last * kN);
-  Vector<Real> largest = lowest;
-  for (int64_t i = 0; i <= last; ++i) largest = hn::Max(largest, hn::Load(d, row + i * kN));
-  largest = hn::MaxOfLanes(d, largest);
-  LaneSum<Real> sum;
-  for (int64_t i = 0; i <= last; ++i) {
-    Vector<Real> power = ExpTwo<Real>(hn::Sub(hn::Load(d, row + i * kN), largest));
-    // largest may be no number, or infinite
-    if (i == last) power = hn::IfThenElseZero(is_key, power);
-    hn::Store(power, d, row + i * kN);
-    sum.Add(i, power);
-  }
-  return sum.Total();
+int64_t SoftmaxRows(int64_t row_width) {
+  constexpr int64_t kBytes = 16 * 1024;
+  return std::max<int64_t>(kBytes / (row_width * static_cast<int64_t>(sizeof(Real))), 1);
 }
 
-// From exponentials with their sum and the derivatives by the weights to the weights and the derivatives by the
-// scores: weight (derivative - sum of weight * derivative).
+// The softmax of some rows of scores, `width` apart.
 template <typename Real>
-HWY_INLINE void DifferentiateSoftmax(int64_t length, Real sum, Real* weights, Real* derivatives) {
-  const Tag<Real> d;
-  constexpr int64_t kN = kLanes<Real>;
-  const Vector<Real> inverse = hn::Set(d, 1 / sum);
-  const int64_t last = (length - 1) / kN;
-  const auto is_key = hn::FirstN(d, length - last * kN);
-  LaneSum<Real> products;
-  for (int64_t i = 0; i <= last; ++i) {
-    const Vector<Real> weight = hn::Mul(hn::Load(d, weights + i * kN), inverse);
-    hn::Store(weight, d, weights + i * kN);
-    Vector<Real> product = hn::Mul(weight, hn::Load(d, derivatives + i * kN));
-    if (i == last) product = hn::IfThenElseZero(is_key, product);
-    products.Add(i, product);
+class Softmax {
+ public:
+  Softmax(int64_t length, int64_t width, int64_t most_rows)
+      : length_(length), width_(width), last_((length - 1) / kN), numbers_(most_rows), folded_(most_rows * kN) {}
+
+  // Replaces scores by 2^(score - largest of the row), and what follows up to the next whole vector by zeros; writes
+  // the inverse of each row's sum.
+  void Exponentiate(int64_t rows, Real* scores, Real* inverse_sums) const {
+    const int64_t step = SoftmaxRows<Real>(width_);
+    for (int64_t row = 0; row < rows; row += step) {
+      ExponentiateTogether(std::min(step, rows - row), scores + row * width_, inverse_sums + row);
+    }
   }
-  const Vector<Real> mean = hn::Set(d, products.Total());
-  for (int64_t i = 0; i <= last; ++i) {
-    const Vector<Real> derivative = hn::Load(d, derivatives + i * kN);
-    hn::Store(hn::Mul(hn::Load(d, weights + i * kN), hn::Sub(derivative, mean)), d, derivatives + i * kN);
+
+  // From exponentials and the derivatives by the weights to the weights and the derivatives by the scores:
+  // weight (derivative - sum of weight * derivative).
+  void Differentiate(int64_t rows, const Real* inverse_sums, Real* weights, Real* derivatives) const {
+    const int64_t step = SoftmaxRows<Real>(2 * width_);
+    for (int64_t row = 0; row < rows; row += step) {
+      DifferentiateTogether(std::min(step, rows - row), inverse_sums + row, weights + row * width_,
+                            derivatives + row * width_);
+    }
   }
-}
+
+ private:
+  static constexpr int64_t kN = kLanes<Real>;
+
+  HWY_INLINE hn::Mask<Tag<Real>> IsKey() const { return hn::FirstN(Tag<Real>(), length_ - last_ * kN); }
+  HWY_INLINE void Fold(int64_t row, const LaneSum<Real>& sum) const {
+    hn::Store(sum.Folded(), Tag<Real>(), folded_.get() + row * kN);
+  }
+  HWY_INLINE Real Total(int64_t row) const {
+    return SumOfHalves(Tag<Real>(), hn::Load(Tag<Real>(), folded_.get() + row * kN));
+  }
+
+  void ExponentiateTogether(int64_t rows, Real* scores, Real* inverse_sums) const {
+    const Tag<Real> d;
+    const auto is_key = IsKey();
+    const Vector<Real> lowest = hn::Set(d, -std::numeric_limits<Real>::infinity());
+    for (int64_t row = 0; row < rows; ++row) {
+      Real* score = scores + row * width_;
+      Vector<Real> largest = hn::IfThenElse(is_key, hn::Load(d, score + last_ * kN), lowest);
+      hn::Store(largest, d, score + last_ * kN);
+      for (int64_t i = 0; i < last_; ++i) largest = hn::Max(largest, hn::Load(d, score + i * kN));
+      numbers_.get()[row] = hn::GetLane(hn::MaxOfLanes(d, largest));
+    }
+    for (int64_t row = 0; row < rows; ++row) {
+      Real* score = scores + row * width_;
+      const Vector<Real> largest = hn::Set(d, numbers_.get()[row]);
+      LaneSum<Real> sum;
+      for (int64_t i = 0; i <= last_; ++i) {
+        Vector<Real> power = ExpTwo<Real>(hn::Sub(hn::Load(d, score + i * kN), largest));
+        // largest may be no number, or infinite
+        if (i == last_) power = hn::IfThenElseZero(is_key, power);
+        hn::Store(power, d, score + i * kN);
+        sum.Add(i, power);
+      }
+      Fold(row, sum);
+    }
+    for (int64_t row = 0; row < rows; ++row) inverse_sums[row] = 1 / Total(row);
+  }
+
+  void DifferentiateTogether(int64_t rows, const Real* inverse_sums, Real* weights, Real* derivatives) const {
+    const Tag<Real> d;
+    const auto is_key = IsKey();
+    for (int64_t row = 0; row < rows; ++row) {
+      Real *weight = weights + row * width_, *derivative = derivatives + row * width_;
+      const Vector<Real> inverse = hn::Set(d, inverse_sums[row]);
+      LaneSum<Real> products;
+      for (int64_t i = 0; i <= last_; ++i) {
+        const Vector<Real> normalised = hn::Mul(hn::Load(d, weight + i * kN), inverse);
+        hn::Store(normalised, d, weight + i * kN);
+        Vector<Real> product = hn::Mul(normalised, hn::Load(d, derivative + i * kN));
+        if (i == last_) product = hn::IfThenElseZero(is_key, product);
+        products.Add(i, product);
+      }
+      Fold(row, products);
+    }
+    for (int64_t row = 0; row < rows; ++row) numbers_.get()[row] = Total(row);
+    for (int64_t row = 0; row < rows; ++row) {
+      Real *weight = weights + row * width_, *derivative = derivatives + row * width_;
+      const Vector<Real> mean = hn::Set(d, numbers_.get()[row]);
+      for (int64_t i = 0; i <= last_; ++i) {
+        hn::Store(hn::Mul(hn::Load(d, weight + i * kN), hn::Sub(hn::Load(d, derivative + i * kN), mean)), d,
+                  derivative + i * kN);
+      }
+    }
+  }
+
+  const int64_t length_, width_, last_;
+  const Scratch<Real> numbers_, folded_;
+};
 
 // ---- one task
 
@@ -406,7 +462,9 @@ void Forward(const GroupAttentionSizes& sizes, const GroupAttentionStrides& stri
       transposed_keys(layout.padded_length * width), values(layout.padded_length * width),
       scores(layout.query_block * layout.score_width), attended(layout.query_block * width),
       inverse_sums(layout.query_block);
-  for (int64_t task = begin; task < end; ++task) {
+  const Softmax<Real> softmax(length, layout.score_width, layout.query_block);
+  for (int64_t index = begin; index < end; ++index) {
+    const GroupAttentionTask task = GroupAttentionTaskAt(sizes, index);
     const GroupAttentionRows in = GroupAttentionRowsOf(sizes, strides, task),
                              out = GroupAttentionRowsOf(sizes, dense, task);
     const T* from = qkv + in.begin;
@@ -418,9 +476,7 @@ void Forward(const GroupAttentionSizes& sizes, const GroupAttentionStrides& stri
       ReadRows(from + query * in.stride, in.stride, count, channels, QueryFactor<Real>(sizes), queries.get(), width);
       Multiply<Real>({queries.get(), width, 1}, layout.Transposed(transposed_keys.get()), channels, count,
                      /*add=*/false, scores.get(), layout.score_width);
-      for (int64_t row = 0; row < count; ++row) {
-        inverse_sums.get()[row] = 1 / Exponentiate(length, scores.get() + row * layout.score_width);
-      }
+      softmax.Exponentiate(count, scores.get(), inverse_sums.get());
       Multiply<Real>({scores.get(), layout.score_width, 1}, layout.Rows(values.get()), length, count, /*add=*/false,
                      attended.get(), width);
       WriteRows(attended.get(), width, count, channels, inverse_sums.get(), Real(1),
@@ -441,8 +497,10 @@ void Backward(const GroupAttentionSizes& sizes, const GroupAttentionStrides& str
                 score_width = layout.score_width, all = layout.padded_length * width, block = layout.query_block;
   const Scratch<Real> queries(block * width), keys(all), transposed_keys(all), values(all), transposed_values(all),
       grads(block * width), weights(block * score_width), derivatives(block * score_width), grad_queries(block * width),
-      grad_keys(all), grad_values(all);
-  for (int64_t task = begin; task < end; ++task) {
+      grad_keys(all), grad_values(all), inverse_sums(block);
+  const Softmax<Real> softmax(length, score_width, block);
+  for (int64_t index = begin; index < end; ++index) {
+    const GroupAttentionTask task = GroupAttentionTaskAt(sizes, index);
     const GroupAttentionRows in = GroupAttentionRowsOf(sizes, strides, task),
                              grad_in = GroupAttentionRowsOf(sizes, dense, task),
                              out = GroupAttentionRowsOf(sizes, dense_packed, task);
@@ -462,11 +520,8 @@ void Backward(const GroupAttentionSizes& sizes, const GroupAttentionStrides& str
                      /*add=*/false, weights.get(), score_width);
       Multiply<Real>({grads.get(), width, 1}, layout.Transposed(transposed_values.get()), channels, count,
                      /*add=*/false, derivatives.get(), score_width);
-      for (int64_t row = 0; row < count; ++row) {
-        Real* weight = weights.get() + row * score_width;
-        const Real sum = Exponentiate(length, weight);
-        DifferentiateSoftmax(length, sum, weight, derivatives.get() + row * score_width);
-      }
+      softmax.Exponentiate(count, weights.get(), inverse_sums.get());
+      softmax.Differentiate(count, inverse_sums.get(), weights.get(), derivatives.get());
       Multiply<Real>({derivatives.get(), score_width, 1}, layout.Rows(keys.get()), length, count, /*add=*/false,
                      grad_queries.get(), width);
       WriteRows<T>(grad_queries.get(), width, count, channels, nullptr, QueryFactor<Real>(sizes) * Real(kLogTwo),

@@ -57,6 +57,7 @@ __device__ Real WarpSum(Real x) {
 template <typename T, typename Real>
 __device__ void ReadRows(const Problem& problem, const T* from, int64_t stride, Real* to) {
   const int32_t count = problem.length * problem.channels;
+#pragma unroll 2
   for (int32_t i = threadIdx.x; i < count; i += kThreads) {
     const int32_t row = i / problem.channels, channel = i - row * problem.channels;
     to[row * problem.width + channel] = static_cast<Real>(from[row * stride + channel]);
@@ -66,6 +67,7 @@ __device__ void ReadRows(const Problem& problem, const T* from, int64_t stride, 
 template <typename Real>
 __device__ Real Dot(const Real* a, const Real* b, int32_t count) {
   Real sum = 0;
+#pragma unroll 4
   for (int32_t i = 0; i < count; ++i) sum += a[i] * b[i];
   return sum;
 }
@@ -74,6 +76,7 @@ __device__ Real Dot(const Real* a, const Real* b, int32_t count) {
 template <typename Real>
 __device__ Real WeightedSum(const Problem& problem, const Real* weights, const Real* rows, int32_t channel) {
   Real sum = 0;
+#pragma unroll 4
   for (int32_t i = 0; i < problem.length; ++i) sum += weights[i] * rows[i * problem.width + channel];
   return sum;
 }
@@ -90,17 +93,27 @@ __device__ RowOfWeights<Real> Exponentiate(const Problem& problem, const Real* q
                                            Real* weights) {
   const Real scale = static_cast<Real>(problem.scale);
   Real largest = -INFINITY;
+#pragma unroll 1
   for (int32_t key = lane; key < problem.length; key += kLanes) {
     weights[key] = Dot(query, keys + key * problem.width, problem.channels) * scale;
     largest = Larger(largest, weights[key]);
   }
   largest = WarpMax(largest);
   Real sum = 0;
+#pragma unroll 1
   for (int32_t key = lane; key < problem.length; key += kLanes) {
     weights[key] = Exp(weights[key] - largest);
     sum += weights[key];
   }
   return {largest, 1 / WarpSum(sum)};
+}
+
+// The block's task. All of it fits 32 bits, in which a device divides an order of magnitude faster.
+__device__ inline GroupAttentionTask OwnTask(const Problem& problem) {
+  const uint32_t heads = static_cast<uint32_t>(problem.sizes.heads),
+                 sequences = static_cast<uint32_t>(problem.sizes.sequences_of_image());
+  const uint32_t sequence = blockIdx.x / heads;
+  return {sequence / sequences, sequence % sequences, blockIdx.x % heads};
 }
 
 template <typename T>
@@ -109,9 +122,10 @@ __global__ void __launch_bounds__(kThreads)
   using Real = GroupAttentionReal<T>;
   const int lane = threadIdx.x % kLanes, warp = threadIdx.x / kLanes;
   const int64_t hidden = problem.sizes.hidden();
-  const GroupAttentionRows in = GroupAttentionRowsOf(problem.sizes, problem.strides, blockIdx.x),
+  const GroupAttentionTask task = OwnTask(problem);
+  const GroupAttentionRows in = GroupAttentionRowsOf(problem.sizes, problem.strides, task),
                            out = GroupAttentionRowsOf(problem.sizes, DenseGroupAttentionStrides(problem.sizes, hidden),
-                                                      blockIdx.x);
+                                                      task);
   Real* const keys = DynamicShared<Real>();
   Real* const values = keys + problem.length * problem.width;
   Real* const weights = values + problem.length * problem.width + warp * (problem.length + problem.channels);
@@ -119,13 +133,16 @@ __global__ void __launch_bounds__(kThreads)
   ReadRows(problem, qkv + in.begin + hidden, in.stride, keys);
   ReadRows(problem, qkv + in.begin + 2 * hidden, in.stride, values);
   __syncthreads();
+#pragma unroll 1
   for (int32_t query = warp; query < problem.length; query += kGroupAttentionWarps) {
+#pragma unroll 1
     for (int32_t channel = lane; channel < problem.channels; channel += kLanes) {
       query_row[channel] = static_cast<Real>(qkv[in.begin + query * in.stride + channel]);
     }
     __syncwarp();
     const RowOfWeights<Real> row = Exponentiate(problem, query_row, keys, lane, weights);
     __syncwarp();
+#pragma unroll 1
     for (int32_t channel = lane; channel < problem.channels; channel += kLanes) {
       output[out.begin + query * out.stride + channel] =
           static_cast<T>(WeightedSum(problem, weights, values, channel) * row.inverse);
@@ -143,11 +160,12 @@ __global__ void __launch_bounds__(kThreads)
   const int32_t length = problem.length, channels = problem.channels, width = problem.width;
   const int64_t hidden = problem.sizes.hidden();
   const Real scale = static_cast<Real>(problem.scale);
-  const GroupAttentionRows in = GroupAttentionRowsOf(problem.sizes, problem.strides, blockIdx.x),
-                           grad_in = GroupAttentionRowsOf(
-                               problem.sizes, DenseGroupAttentionStrides(problem.sizes, hidden), blockIdx.x),
-                           out = GroupAttentionRowsOf(
-                               problem.sizes, DenseGroupAttentionStrides(problem.sizes, 3 * hidden), blockIdx.x);
+  const GroupAttentionTask task = OwnTask(problem);
+  const GroupAttentionRows in = GroupAttentionRowsOf(problem.sizes, problem.strides, task),
+                           grad_in = GroupAttentionRowsOf(problem.sizes,
+                                                          DenseGroupAttentionStrides(problem.sizes, hidden), task),
+                           out = GroupAttentionRowsOf(problem.sizes,
+                                                      DenseGroupAttentionStrides(problem.sizes, 3 * hidden), task);
   Real* const queries = DynamicShared<Real>();
   Real *const keys = queries + length * width, *const values = keys + length * width,
               *const grads = values + length * width, *const largest = grads + length * width,
@@ -160,15 +178,18 @@ __global__ void __launch_bounds__(kThreads)
   __syncthreads();
 
   // the gradients of the queries, and what the columns need of each row
+#pragma unroll 1
   for (int32_t query = warp; query < length; query += kGroupAttentionWarps) {
     const RowOfWeights<Real> row = Exponentiate(problem, queries + query * width, keys, lane, weights);
     Real sum = 0;
+#pragma unroll 1
     for (int32_t key = lane; key < length; key += kLanes) {
       by_score[key] = Dot(grads + query * width, values + key * width, channels);
       weights[key] *= row.inverse;
       sum += weights[key] * by_score[key];
     }
     const Real mean_of_row = WarpSum(sum);
+#pragma unroll 1
     for (int32_t key = lane; key < length; key += kLanes) by_score[key] = weights[key] * (by_score[key] - mean_of_row);
     if (lane == 0) {
       largest[query] = row.largest;
@@ -176,6 +197,7 @@ __global__ void __launch_bounds__(kThreads)
       mean[query] = mean_of_row;
     }
     __syncwarp();
+#pragma unroll 1
     for (int32_t channel = lane; channel < channels; channel += kLanes) {
       grad_qkv[out.begin + query * out.stride + channel] =
           static_cast<T>(WeightedSum(problem, by_score, keys, channel) * scale);
@@ -185,7 +207,9 @@ __global__ void __launch_bounds__(kThreads)
   __syncthreads();
 
   // the gradients of the keys and values
+#pragma unroll 1
   for (int32_t key = warp; key < length; key += kGroupAttentionWarps) {
+#pragma unroll 1
     for (int32_t query = lane; query < length; query += kLanes) {
       const Real score = Dot(queries + query * width, keys + key * width, channels) * scale;
       const Real by_weight = Dot(grads + query * width, values + key * width, channels);
@@ -193,6 +217,7 @@ __global__ void __launch_bounds__(kThreads)
       by_score[query] = weights[query] * (by_weight - mean[query]);
     }
     __syncwarp();
+#pragma unroll 1
     for (int32_t channel = lane; channel < channels; channel += kLanes) {
       T* const to = grad_qkv + out.begin + key * out.stride + channel;
       to[hidden] = static_cast<T>(WeightedSum(problem, by_score, queries, channel) * scale);

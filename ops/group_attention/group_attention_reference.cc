@@ -18,7 +18,8 @@ struct View {
 // Queries, keys and values of one task (parts 0, 1 and 2 of a packed token).
 template <typename T>
 struct Packed {
-  Packed(const GroupAttentionSizes& sizes, const GroupAttentionStrides& strides, int64_t task, T* qkv) {
+  Packed(const GroupAttentionSizes& sizes, const GroupAttentionStrides& strides, const GroupAttentionTask& task,
+         T* qkv) {
     const GroupAttentionRows rows = GroupAttentionRowsOf(sizes, strides, task);
     queries = {qkv, rows};
     keys = {qkv + sizes.hidden(), rows};
@@ -56,7 +57,8 @@ void GroupAttentionReferenceForward(const GroupAttentionSizes& sizes, const Grou
                                     const double* qkv, double* output) {
   const int64_t length = sizes.length();
   const GroupAttentionStrides dense = DenseGroupAttentionStrides(sizes, sizes.hidden());
-  for (int64_t task = 0; task < GroupAttentionTasks(sizes); ++task) {
+  for (int64_t index = 0; index < GroupAttentionTasks(sizes); ++index) {
+    const GroupAttentionTask task = GroupAttentionTaskAt(sizes, index);
     const Packed<const double> in(sizes, strides, task, qkv);
     const View<double> out = {output, GroupAttentionRowsOf(sizes, dense, task)};
     const std::vector<double> weights = Weights(sizes, in);
@@ -76,7 +78,8 @@ void GroupAttentionReferenceBackward(const GroupAttentionSizes& sizes, const Gro
   const GroupAttentionStrides dense = DenseGroupAttentionStrides(sizes, sizes.hidden()),
                               dense_packed = DenseGroupAttentionStrides(sizes, 3 * sizes.hidden());
   std::fill_n(grad_qkv, sizes.batch * dense_packed.batch, 0.0);
-  for (int64_t task = 0; task < GroupAttentionTasks(sizes); ++task) {
+  for (int64_t index = 0; index < GroupAttentionTasks(sizes); ++index) {
+    const GroupAttentionTask task = GroupAttentionTaskAt(sizes, index);
     const Packed<const double> in(sizes, strides, task, qkv);
     const Packed<double> grad(sizes, dense_packed, task, grad_qkv);
     const View<const double> grad_out = {grad_output, GroupAttentionRowsOf(sizes, dense, task)};

@@ -52,8 +52,17 @@ OPS_HOST_DEVICE inline GroupAttentionStrides DenseGroupAttentionStrides(const Gr
 }
 
 // A task is one head of one sequence of one image, with the heads innermost.
+struct GroupAttentionTask {
+  int64_t image, sequence, head;
+};
+
 OPS_HOST_DEVICE inline int64_t GroupAttentionTasks(const GroupAttentionSizes& sizes) {
   return sizes.batch * sizes.sequences_of_image() * sizes.heads;
+}
+
+inline GroupAttentionTask GroupAttentionTaskAt(const GroupAttentionSizes& sizes, int64_t index) {
+  const int64_t sequence = index / sizes.heads, sequences = sizes.sequences_of_image();
+  return {sequence / sequences, sequence % sequences, index % sizes.heads};
 }
 
 // The rows of one task in an array: `length` rows of `channels` elements each.
@@ -62,11 +71,11 @@ struct GroupAttentionRows {
 };
 
 OPS_HOST_DEVICE inline GroupAttentionRows GroupAttentionRowsOf(const GroupAttentionSizes& sizes,
-                                                               const GroupAttentionStrides& strides, int64_t task) {
-  const int64_t head = task % sizes.heads, sequence = task / sizes.heads;
-  const int64_t image = sequence / sizes.sequences_of_image(), index = sequence % sizes.sequences_of_image();
+                                                               const GroupAttentionStrides& strides,
+                                                               const GroupAttentionTask& task) {
   const bool is_within = sizes.along == GroupAttentionAlong::kKeypoints;
-  return {image * strides.batch + index * (is_within ? strides.instance : strides.keypoint) + head * sizes.channels,
+  return {task.image * strides.batch + task.sequence * (is_within ? strides.instance : strides.keypoint) +
+              task.head * sizes.channels,
           is_within ? strides.keypoint : strides.instance};
 }
 
