@@ -106,13 +106,16 @@ void MsDeformAttnCpu<T>::SumReferences(int64_t begin, int64_t end, const Real* p
                                        Real* grad_reference_points) const {
   const MsDeformAttnReferenceSizes& reference = points_.reference;
   const int64_t row = sizes_.levels * reference.coordinates, out_row = reference.levels * reference.coordinates;
-  const int64_t images = reference.batch == 1 ? sizes_.batch : 1;
+  const int64_t images = reference.batch == 1 ? sizes_.batch : 1,
+                folds = sizes_.heads * sizes_.levels / reference.levels;
   for (int64_t item = begin; item < end; ++item) {
     Real* out = grad_reference_points + item * out_row;
     std::fill_n(out, out_row, Real(0));
     for (int64_t image = 0; image < images; ++image) {
       const Real* from = partial + (image * sizes_.queries + item) * sizes_.heads * row;
-      for (int64_t i = 0; i < sizes_.heads * row; ++i) out[i % row % out_row] += from[i];
+      for (int64_t fold = 0; fold < folds; ++fold, from += out_row) {
+        for (int64_t i = 0; i < out_row; ++i) out[i] += from[i];
+      }
     }
   }
 }

@@ -61,8 +61,9 @@ void Forward(const MsDeformAttnSizes& sizes, const T* value,
     if constexpr (std::is_same_v<T, Real>) {
       if (sizes.channels == layout.row) to = out;
     }
+    const PointArrays<Real> arrays = points.arrays();
     ForEachBlock<kForwardBlock<Real>, Real>(layout.row, [&](auto virtuals, int64_t k) HWY_ATTR {
-      Sample<virtuals()>(points, bordered + k, layout.row, to + k);
+      Sample<virtuals()>(arrays, bordered + k, layout.row, to + k);
     });
     if (to == sums.get()) CopyStored(to, sizes.channels, out);
   }
@@ -89,19 +90,22 @@ void Backward(const MsDeformAttnSizes& sizes, const T* value,
   for (int64_t pixel = 0; pixel < border.pixels(); ++pixel) {
     std::fill_n(bordered + pixel * row + channels, channels, Real(0));
   }
+  const int64_t count = sizes.levels * sizes.points;
   for (int64_t query = range.begin; query < range.end; ++query) {
     const int64_t index = (range.batch * sizes.queries + query) * sizes.heads + range.head;
     points.template SetUp<true>(range.batch, query, range.head);
-    CopyStored(grad_output + index * sizes.channels, sizes.channels, grad.get());
+    const T* from = grad_output + index * sizes.channels;
+    PrefetchLines(from + kAhead * sizes.heads * sizes.channels, sizes.channels);
+    CopyStored(from, sizes.channels, grad.get());
+    const PointArrays<Real> arrays = points.arrays();
     ForEachBlock<kBackwardBlock, Real>(channels, [&](auto virtuals, int64_t k) HWY_ATTR {
-      DotAndScatter<virtuals()>(points, grad.get() + k, row, channels, k == 0, bordered + k);
+      DotAndScatter<virtuals()>(arrays, grad.get() + k, row, channels, k == 0, bordered + k);
     });
     Real* grad_reference = nullptr;
     if (gradients.reference_of_heads != nullptr) {
       grad_reference = gradients.reference_of_heads + index * sizes.levels * inputs.reference.coordinates;
     }
-    points.Differentiate(gradients.positions + index * points.count * 2, gradients.weights + index * points.count,
-                         grad_reference);
+    points.Differentiate(gradients.positions + index * count * 2, gradients.weights + index * count, grad_reference);
   }
   if (gradients.value != nullptr) {
     Unpack(layout, bordered + channels, gradients.value + first_pixel);

@@ -10,6 +10,7 @@
 #define OPS_MS_DEFORM_ATTN_CPU_POINTS_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
@@ -78,6 +79,28 @@ class Array {
   T* data_;
 };
 
+// Asks for the lines of an array that is read soon. It may lie beyond what can be read: nothing happens then.
+template <typename T>
+HWY_INLINE void PrefetchLines(const T* array, int64_t count) {
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(array), end = begin + static_cast<uintptr_t>(count) * sizeof(T);
+  for (uintptr_t line = begin; line < end; line += kLineBytes) hwy::Prefetch(reinterpret_cast<const T*>(line));
+}
+
+// How many queries ahead: those of a head lie all heads apart, which no prefetcher of the machine follows.
+constexpr int64_t kAhead = 8;
+
+template <typename Real>
+struct PointArrays {
+  int64_t count;
+  // where the upper left corner begins in the bordered head, and how many elements later the lower one does; 0 and 0
+  // for a point that takes no part: the first two pixels of the border are zero
+  int32_t *corner, *below;
+  // attention weight times bilinear weight of the corners
+  Real *upper_left, *upper_right, *lower_left, *lower_right;
+  // [count, 4]: the gradient of the output dotted with each corner
+  Real* dots;
+};
+
 template <typename Real>
 class Points {
  public:
@@ -91,14 +114,8 @@ class Points {
   // [levels, coordinates].
   HWY_INLINE void Differentiate(Real* grad_positions, Real* grad_weights, Real* grad_reference);
 
-  const int64_t count;
-  // where the upper left corner begins in the bordered head, and how many elements later the lower one does; 0 and 0
-  // for a point that takes no part: the first two pixels of the border are zero
-  int32_t *corner, *below;
-  // attention weight times bilinear weight of the corners
-  Real *upper_left, *upper_right, *lower_left, *lower_right;
-  // [count, 4]: the gradient of the output dotted with each corner
-  Real* dots;
+  // What the loops over channels take. By value: as members, the arrays would be looked up again after every store.
+  PointArrays<Real> arrays() const { return arrays_; }
 
  private:
   using D = Tag<Real>;
@@ -116,9 +133,12 @@ class Points {
   HWY_INLINE void DifferentiateSoftmax(Real* grad_weights) const;
   HWY_INLINE void SumReference(Real* grad_reference) const;
 
+  const int64_t count_;
   const MsDeformAttnSizes sizes_;
   const MsDeformAttnCpuPoints<Real> inputs_;
+  PointArrays<Real> arrays_;
   const Real* positions_ = nullptr;  // of the points that are set up
+  int64_t reference_set_up_ = -1;    // the image and query that base and scale are of
   const int64_t padded_;             // whole virtual vectors
   const int32_t row_;
   Array<int32_t> integers_;
@@ -137,26 +157,28 @@ class Points {
 template <typename Real>
 Points<Real>::Points(const MsDeformAttnSizes& sizes, const Border& border, int64_t row,
                      const MsDeformAttnCpuPoints<Real>& inputs)
-    : count(sizes.levels * sizes.points),
+    : count_(sizes.levels * sizes.points),
       sizes_(sizes),
       inputs_(inputs),
-      padded_((count + kVirtualLanes<Real> - 1) / kVirtualLanes<Real> * kVirtualLanes<Real>),
+      padded_((count_ + kVirtualLanes<Real> - 1) / kVirtualLanes<Real> * kVirtualLanes<Real>),
       row_(static_cast<int32_t>(row)),
       integers_(4 * padded_),
       reals_(15 * ArrayRoom(padded_) + 6 * padded_) {
   int32_t* integer = integers_.get();
-  for (int32_t** array : {&corner, &below, &stride_, &first_}) *array = std::exchange(integer, integer + padded_);
+  for (int32_t** array : {&arrays_.corner, &arrays_.below, &stride_, &first_})
+    *array = std::exchange(integer, integer + padded_);
   Real* real = reals_.get();
-  for (Real** array : {&upper_left, &upper_right, &lower_left, &lower_right, &width_, &height_, &base_x_, &base_y_,
-                       &scale_x_, &scale_y_, &dx_, &dy_, &weight_, &inside_, &singles_}) {
+  for (Real** array : {&arrays_.upper_left, &arrays_.upper_right, &arrays_.lower_left, &arrays_.lower_right, &width_,
+                       &height_, &base_x_, &base_y_, &scale_x_, &scale_y_, &dx_, &dy_, &weight_, &inside_, &singles_}) {
     *array = std::exchange(real, real + ArrayRoom(padded_));
   }
-  dots = std::exchange(real, real + 4 * padded_);
+  arrays_.count = count_;
+  arrays_.dots = std::exchange(real, real + 4 * padded_);
   pairs_ = real;
   // lanes beyond the last point are set up too: anything that is a number does
   std::fill_n(integers_.get(), 4 * padded_, 0);
   std::fill_n(reals_.get(), 15 * ArrayRoom(padded_) + 6 * padded_, Real(0));
-  for (int64_t point = 0; point < count; ++point) {
+  for (int64_t point = 0; point < count_; ++point) {
     const BorderedLevel& level = border.levels()[point / sizes.points];
     stride_[point] = static_cast<int32_t>(level.stride * row);
     first_[point] = static_cast<int32_t>((level.first + level.stride + 1) * row);
@@ -172,19 +194,21 @@ template <bool kBackward>
 void Points<Real>::SetUp(int64_t batch, int64_t query, int64_t head) {
   const D d;
   const int64_t index = (batch * sizes_.queries + query) * sizes_.heads + head;
-  const Real* positions = positions_ = inputs_.positions + 2 * count * index;
-  const Real* weights = inputs_.weights + count * index;
-  if (count != padded_) {
-    std::copy_n(positions, 2 * count, pairs_);
+  const Real* positions = positions_ = inputs_.positions + 2 * count_ * index;
+  const Real* weights = inputs_.weights + count_ * index;
+  PrefetchLines(positions + 2 * count_ * sizes_.heads * kAhead, 2 * count_);
+  PrefetchLines(weights + count_ * sizes_.heads * kAhead, count_);
+  if (count_ != padded_) {
+    std::copy_n(positions, 2 * count_, pairs_);
     positions = pairs_;
-    std::copy_n(weights, count, singles_);
+    std::copy_n(weights, count_, singles_);
     if (IsFused()) {
-      std::fill(singles_ + count, singles_ + padded_, -std::numeric_limits<Real>::infinity());
+      std::fill(singles_ + count_, singles_ + padded_, -std::numeric_limits<Real>::infinity());
     }
     weights = singles_;
   }
   if (IsFused()) {
-    SetUpReference(batch, query);
+    if (reference_set_up_ != batch * sizes_.queries + query) SetUpReference(batch, query);
     Softmax(weights);
     weights = weight_;
   }
@@ -200,11 +224,15 @@ void Points<Real>::SetUp(int64_t batch, int64_t query, int64_t head) {
     Place<kBackward>(i, hn::MulSub(x, hn::Load(d, width_ + i), half), hn::MulSub(y, hn::Load(d, height_ + i), half),
                      hn::LoadU(d, weights + i));
   }
+  // The next query's already: what is written level by level cannot be read as vectors before it has left the
+  // processor's queue of writes.
+  if (IsFused() && query + 1 < sizes_.queries) SetUpReference(batch, query + 1);
 }
 
 // The base is the reference point; for boxes the scale is box / (2 * points), else it stays 1 / size.
 template <typename Real>
 void Points<Real>::SetUpReference(int64_t batch, int64_t query) {
+  reference_set_up_ = batch * sizes_.queries + query;
   const MsDeformAttnReferenceSizes& layout = inputs_.reference;
   const int64_t row = layout.levels * layout.coordinates;
   const Real* reference = inputs_.reference_points + ((layout.batch == 1 ? 0 : batch) * sizes_.queries + query) * row;
@@ -216,7 +244,7 @@ void Points<Real>::SetUpReference(int64_t batch, int64_t query) {
     const auto splat = hn::Set(four, x);
     for (int64_t i = 0; i < sizes_.points; i += 4) hn::StoreU(splat, four, array + begin + i);
   };
-  for (int64_t begin = 0; begin < count; begin += sizes_.points, reference += step) {
+  for (int64_t begin = 0; begin < count_; begin += sizes_.points, reference += step) {
     fill(base_x_, begin, reference[0]);
     fill(base_y_, begin, reference[1]);
     if (layout.coordinates == 2) continue;
@@ -270,10 +298,10 @@ void Points<Real>::Place(int64_t i, V x, V y, V weight) {
   weight = hn::IfThenElseZero(takes_part, weight);
   const V lower = hn::Mul(weight, dy), upper = hn::Sub(weight, lower);
   const V on_lower_right = hn::Mul(lower, dx), on_upper_right = hn::Mul(upper, dx);
-  hn::Store(hn::Sub(upper, on_upper_right), d, upper_left + i);
-  hn::Store(on_upper_right, d, upper_right + i);
-  hn::Store(hn::Sub(lower, on_lower_right), d, lower_left + i);
-  hn::Store(on_lower_right, d, lower_right + i);
+  hn::Store(hn::Sub(upper, on_upper_right), d, arrays_.upper_left + i);
+  hn::Store(on_upper_right, d, arrays_.upper_right + i);
+  hn::Store(hn::Sub(lower, on_lower_right), d, arrays_.lower_left + i);
+  hn::Store(on_lower_right, d, arrays_.lower_right + i);
 }
 
 template <typename Real>
@@ -286,15 +314,15 @@ void Points<Real>::StoreCorner(int64_t i, V left, V top, hn::Mask<D> takes_part)
     const auto place = hn::Add(hn::Add(first, hn::Mul(hn::ConvertTo(integer, top), stride)),
                                hn::Mul(hn::ConvertTo(integer, left), row));
     const auto mask = hn::RebindMask(integer, takes_part);
-    hn::Store(hn::IfThenElseZero(mask, place), integer, corner + i);
-    hn::Store(hn::IfThenElseZero(mask, stride), integer, below + i);
+    hn::Store(hn::IfThenElseZero(mask, place), integer, arrays_.corner + i);
+    hn::Store(hn::IfThenElseZero(mask, stride), integer, arrays_.below + i);
   } else {
     const auto mask = hn::DemoteTo(integer, hn::IfThenElseZero(takes_part, hn::Set(d, Real(-1))));
     const auto selected = hn::Ne(mask, hn::Zero(integer));
     const auto place =
         hn::Add(hn::Add(first, hn::Mul(hn::DemoteTo(integer, top), stride)), hn::Mul(hn::DemoteTo(integer, left), row));
-    hn::Store(hn::IfThenElseZero(selected, place), integer, corner + i);
-    hn::Store(hn::IfThenElseZero(selected, stride), integer, below + i);
+    hn::Store(hn::IfThenElseZero(selected, place), integer, arrays_.corner + i);
+    hn::Store(hn::IfThenElseZero(selected, stride), integer, arrays_.below + i);
   }
 }
 
@@ -303,11 +331,11 @@ void Points<Real>::Differentiate(Real* grad_positions, Real* grad_weights, Real*
   const D d;
   // offsets of the fused entry are in pixels, boxes apart; all other positions are in units of the level's size
   const bool is_in_pixels = IsFused() && inputs_.reference.coordinates == 2;
-  Real* pairs = count == padded_ ? grad_positions : pairs_;
-  Real* singles = count == padded_ && !IsFused() ? grad_weights : singles_;
+  Real* pairs = count_ == padded_ ? grad_positions : pairs_;
+  Real* singles = count_ == padded_ && !IsFused() ? grad_weights : singles_;
   for (int64_t i = 0; i < padded_; i += kLanes) {
     V upper_left_dot, upper_right_dot, lower_left_dot, lower_right_dot;
-    hn::LoadInterleaved4(d, dots + 4 * i, upper_left_dot, upper_right_dot, lower_left_dot, lower_right_dot);
+    hn::LoadInterleaved4(d, arrays_.dots + 4 * i, upper_left_dot, upper_right_dot, lower_left_dot, lower_right_dot);
     const V dx = hn::Load(d, dx_ + i), dy = hn::Load(d, dy_ + i), weight = hn::Load(d, weight_ + i);
     const V upper_by_x = hn::Sub(upper_right_dot, upper_left_dot),
             lower_by_x = hn::Sub(lower_right_dot, lower_left_dot);
@@ -336,11 +364,11 @@ void Points<Real>::Differentiate(Real* grad_positions, Real* grad_weights, Real*
     hn::StoreInterleaved2(by_x_of_position, by_y_of_position, d, pairs + 2 * i);
     hn::StoreU(hn::IfThenElseZero(inside, by_weight), d, singles + i);
   }
-  if (IsFused()) DifferentiateSoftmax(count == padded_ ? grad_weights : singles_);
+  if (IsFused()) DifferentiateSoftmax(count_ == padded_ ? grad_weights : singles_);
   if (grad_reference != nullptr) SumReference(grad_reference);
-  if (count != padded_) {
-    std::copy_n(pairs_, 2 * count, grad_positions);
-    std::copy_n(singles_, count, grad_weights);
+  if (count_ != padded_) {
+    std::copy_n(pairs_, 2 * count_, grad_positions);
+    std::copy_n(singles_, count_, grad_weights);
   }
 }
 
@@ -366,18 +394,22 @@ void Points<Real>::DifferentiateSoftmax(Real* grad_logits) const {
 template <typename Real>
 void Points<Real>::SumReference(Real* grad_reference) const {
   const Real share = Real(0.5) / static_cast<Real>(sizes_.points);
-  for (int64_t begin = 0; begin < count; begin += sizes_.points) {
-    Real by_x = 0, by_y = 0, by_width = 0, by_height = 0;
-    for (int64_t i = begin; i < begin + sizes_.points; ++i) {
+  for (int64_t begin = 0; begin < count_; begin += sizes_.points) {
+    const int64_t end = begin + sizes_.points;
+    Real by_x = 0, by_y = 0;
+    for (int64_t i = begin; i < end; ++i) {
       by_x += dx_[i];
       by_y += dy_[i];
-      by_width += dx_[i] * positions_[2 * i];
-      by_height += dy_[i] * positions_[2 * i + 1];
     }
     const Real width = width_[begin], height = height_[begin];
     *grad_reference++ = by_x * width;
     *grad_reference++ = by_y * height;
     if (inputs_.reference.coordinates == 2) continue;
+    Real by_width = 0, by_height = 0;
+    for (int64_t i = begin; i < end; ++i) {
+      by_width += dx_[i] * positions_[2 * i];
+      by_height += dy_[i] * positions_[2 * i + 1];
+    }
     *grad_reference++ = by_width * share * width;
     *grad_reference++ = by_height * share * height;
   }

@@ -7,47 +7,98 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <string>
 #include <vector>
 
+#include "base/random.h"
+#include "ops/ms_deform_attn/ms_deform_attn_cpu_target.h"
 #include "ops/ms_deform_attn/ms_deform_attn_problems.h"
 
 namespace ops::testing {
 namespace {
 
-// Both passes, in chunks of so many items.
+// Calls body(begin, end) for chunks of so many items.
+template <typename Body>
+void InChunks(int64_t items, int64_t chunk, Body body) {
+  for (int64_t begin = 0; begin < items;) {
+    const int64_t end = begin + std::min(chunk, items - begin);
+    body(begin, end);
+    begin = end;
+  }
+}
+
 template <typename T>
-Results<T> Evaluate(const Problem& problem, int64_t chunk = std::numeric_limits<int64_t>::max()) {
-  const MsDeformAttnSizes sizes = SizesOf(problem);
-  const Guarded<T> value = Input<T>(problem.value), locations = Input<T>(problem.locations),
-                   weights = Input<T>(problem.weights), grad_output = Input<T>(problem.grad_output);
-  const MsDeformAttnInputs<T> inputs = {value.data(), locations.data(), weights.data()};
-  Results<T> results(problem);
-  const auto in_chunks = [chunk](int64_t items, auto body) {
-    for (int64_t begin = 0; begin < items;) {
-      const int64_t end = begin + std::min(chunk, items - begin);
-      body(begin, end);
-      begin = end;
-    }
-  };
-  const MsDeformAttnCpu<T> kernels(sizes, inputs);
-  in_chunks(kernels.ForwardItems(),
-            [&](int64_t begin, int64_t end) { kernels.Forward(begin, end, results.output.data()); });
-  const MsDeformAttnCpuPointGradients<T> gradients = {results.grad_locations.data(), results.grad_weights.data(),
-                                                      nullptr};
-  std::vector<T> workspace(kernels.BackwardWorkspace(gradients));
+void Run(const MsDeformAttnCpu<T>& kernels, int64_t chunk, const T* grad_output, T* output, T* grad_value,
+         const MsDeformAttnCpuPointGradients<T>& gradients) {
+  InChunks(kernels.ForwardItems(), chunk, [&](int64_t begin, int64_t end) { kernels.Forward(begin, end, output); });
+  Guarded<T> workspace = Output<T>(kernels.BackwardWorkspace(gradients));
   for (int step = 0; step < kernels.kBackwardSteps; ++step) {
-    in_chunks(kernels.BackwardItems(step, gradients), [&](int64_t begin, int64_t end) {
-      kernels.Backward(step, begin, end, grad_output.data(), results.grad_value.data(), gradients, workspace.data());
+    InChunks(kernels.BackwardItems(step, gradients), chunk, [&](int64_t begin, int64_t end) {
+      kernels.Backward(step, begin, end, grad_output, grad_value, gradients, workspace.data());
     });
   }
+  EXPECT_TRUE(workspace.GuardsHold());
+}
+
+constexpr int64_t kWhole = std::numeric_limits<int64_t>::max();
+
+// Both passes of the plain entry, in chunks of so many items.
+template <typename T>
+Results<T> Evaluate(const Problem& problem, int64_t chunk = kWhole) {
+  const Guarded<T> value = Input<T>(problem.value), locations = Input<T>(problem.locations),
+                   weights = Input<T>(problem.weights), grad_output = Input<T>(problem.grad_output);
+  const MsDeformAttnCpu<T> kernels(SizesOf(problem),
+                                   MsDeformAttnInputs<T>{value.data(), locations.data(), weights.data()});
+  Results<T> results(problem);
+  Run(kernels, chunk, grad_output.data(), results.output.data(), results.grad_value.data(),
+      {results.grad_locations.data(), results.grad_weights.data(), nullptr});
   return results;
+}
+
+// Those of the fused entry: the problem's locations are taken for offsets in pixels, or in halves of a box.
+template <typename T>
+struct FusedResults {
+  Results<T> results;
+  Guarded<T> grad_reference;
+};
+template <typename T>
+FusedResults<T> EvaluateFused(const Problem& problem, MsDeformAttnReferenceSizes layout, int64_t chunk = kWhole) {
+  const MsDeformAttnSizes sizes = SizesOf(problem);
+  base::RandomStream random("reference", {});
+  std::vector<double> points(layout.batch * sizes.queries * layout.levels * layout.coordinates);
+  for (double& x : points) x = static_cast<float>(random.NextUniform());
+  std::vector<double> offsets = problem.locations;
+  for (double& x : offsets) x = static_cast<float>(4 * x - 2);
+  const Guarded<T> value = Input<T>(problem.value), reference = Input<T>(points), in_pixels = Input<T>(offsets),
+                   logits = Input<T>(problem.weights), grad_output = Input<T>(problem.grad_output);
+  const MsDeformAttnCpu<T> kernels(
+      sizes, layout, MsDeformAttnFusedInputs<T>{value.data(), reference.data(), in_pixels.data(), logits.data()});
+  FusedResults<T> fused = {Results<T>(problem), Output<T>(points.size())};
+  Run(kernels, chunk, grad_output.data(), fused.results.output.data(), fused.results.grad_value.data(),
+      {fused.results.grad_locations.data(), fused.results.grad_weights.data(), fused.grad_reference.data()});
+  return fused;
+}
+
+// Runs `body` on every instruction set that this machine has.
+template <typename Body>
+void ForEachTarget(Body body) {
+  const std::vector<std::string> targets = MsDeformAttnCpuTargets();
+  ASSERT_FALSE(targets.empty());
+  for (const std::string& target : targets) {
+    SCOPED_TRACE(target);
+    UseMsDeformAttnCpuTarget(target);
+    body();
+  }
+  UseMsDeformAttnCpuTarget(targets[0]);
 }
 
 void ExpectEqualToReferenceInBothTypes(const Problem& problem) {
   SCOPED_TRACE(Describe(problem.sizes));
   const Results<double> expected = EvaluateReference(problem);
-  ExpectNear(Evaluate<float>(problem), expected, kFloatTolerance, kFloatTolerance);
-  ExpectNear(Evaluate<double>(problem), expected, kDoubleTolerance, kDoubleTolerance);
+  ForEachTarget([&] {
+    ExpectNear(Evaluate<float>(problem), expected, kFloatTolerance, kFloatTolerance);
+    ExpectNear(Evaluate<double>(problem), expected, kDoubleTolerance, kDoubleTolerance);
+  });
 }
 
 TEST(MsDeformAttnCpuTest, EveryChannelCountUpToTwoBlocks) {
@@ -88,19 +139,84 @@ TEST(MsDeformAttnCpuTest, NothingToDo) {
 }
 
 template <typename T>
-void ExpectSameBits(const Results<T>& a, const Results<T>& b) {
-  for (size_t result = 0; result < a.All().size(); ++result) {
-    const Guarded<T>&one = *a.All()[result], &other = *b.All()[result];
-    EXPECT_EQ(std::memcmp(one.data(), other.data(), one.count() * sizeof(T)), 0) << kResultNames[result];
+void ExpectSameBits(const Guarded<T>& one, const Guarded<T>& other, const char* name) {
+  ASSERT_EQ(one.count(), other.count());
+  EXPECT_TRUE(one.GuardsHold() && other.GuardsHold()) << name;
+  EXPECT_EQ(std::memcmp(one.data(), other.data(), one.count() * sizeof(T)), 0) << name;
+}
+template <typename T>
+void ExpectSameBits(const Results<T>& one, const Results<T>& other) {
+  for (size_t result = 0; result < one.All().size(); ++result) {
+    ExpectSameBits(*one.All()[result], *other.All()[result], kResultNames[result]);
+  }
+}
+template <typename T>
+void ExpectSameBits(const FusedResults<T>& one, const FusedResults<T>& other) {
+  ExpectSameBits(one.results, other.results);
+  ExpectSameBits(one.grad_reference, other.grad_reference, "grad_reference");
+}
+
+// Few heads and many queries: the backward pass cuts them into ranges.
+Problem ProblemOfRanges() { return MakeProblem(1, 3, 13, {9, 8, 4, 4, 2, 2}, 290, 3); }
+
+TEST(MsDeformAttnCpuTest, TheBitsDoNotDependOnTheChunks) {
+  for (const Problem& problem : {MakeProblem(3, 3, 13, {9, 8, 4, 4, 2, 2}, 29, 3), ProblemOfRanges()}) {
+    const Results<float> whole = Evaluate<float>(problem);
+    const MsDeformAttnReferenceSizes layout = {1, 1, 4};
+    const FusedResults<float> fused_whole = EvaluateFused<float>(problem, layout);
+    for (int64_t chunk : {1, 2, 5, 28, 29, 30, 100}) {
+      SCOPED_TRACE(chunk);
+      ExpectSameBits(whole, Evaluate<float>(problem, chunk));
+      ExpectSameBits(fused_whole, EvaluateFused<float>(problem, layout, chunk));
+    }
   }
 }
 
-TEST(MsDeformAttnCpuTest, TheBitsDoNotDependOnTheChunks) {
-  const Problem problem = MakeProblem(3, 3, 13, {9, 8, 4, 4, 2, 2}, 29, 3);
-  const Results<float> whole = Evaluate<float>(problem);
-  for (int64_t chunk : {1, 2, 5, 28, 29, 30, 100}) {
-    SCOPED_TRACE(chunk);
-    ExpectSameBits(whole, Evaluate<float>(problem, chunk));
+TEST(MsDeformAttnCpuTest, ManyQueriesOfFewHeadsAreCutIntoRanges) {
+  const Problem problem = ProblemOfRanges();
+  const MsDeformAttnCpu<float> kernels(SizesOf(problem), MsDeformAttnInputs<float>());
+  EXPECT_EQ(kernels.BackwardItems(0, {}), 3 * 3);
+  ExpectEqualToReferenceInBothTypes(problem);
+}
+
+template <typename T>
+void ExpectSameBitsOnAllTargets(const Problem& problem) {
+  SCOPED_TRACE(Describe(problem.sizes));
+  const int64_t batch = problem.sizes.batch, levels = problem.sizes.levels;
+  const std::vector<MsDeformAttnReferenceSizes> layouts = {
+      {batch, levels, 2}, {1, levels, 4}, {batch, 1, 4}, {1, 1, 2}};
+  std::vector<Results<T>> plain;
+  std::vector<FusedResults<T>> fused;
+  ForEachTarget([&] {
+    plain.push_back(Evaluate<T>(problem));
+    for (const auto& layout : layouts) fused.push_back(EvaluateFused<T>(problem, layout));
+  });
+  for (size_t i = 1; i < plain.size(); ++i) ExpectSameBits(plain[0], plain[i]);
+  for (size_t i = layouts.size(); i < fused.size(); ++i) ExpectSameBits(fused[i % layouts.size()], fused[i]);
+}
+
+TEST(MsDeformAttnCpuTest, TheBitsDoNotDependOnTheTarget) {
+  if (MsDeformAttnCpuTargets().size() < 2) GTEST_SKIP() << "this machine has AVX2 only";
+  for (int64_t channels : {1, 7, 8, 15, 16, 17, 31, 32, 33, 48, 64, 71, 100}) {
+    ExpectSameBitsOnAllTargets<float>(MakeProblem(2, 3, channels, {9, 8, 4, 4, 2, 2}, 29, 4));
+    ExpectSameBitsOnAllTargets<double>(MakeProblem(2, 3, channels, {9, 8, 4, 4, 2, 2}, 29, 4));
+  }
+  for (int64_t points = 1; points <= 18; ++points) {
+    ExpectSameBitsOnAllTargets<float>(MakeProblem(2, 2, 20, {9, 8, 4, 4}, 13, points));
+    ExpectSameBitsOnAllTargets<double>(MakeProblem(2, 2, 20, {9, 8, 4, 4}, 13, points));
+  }
+}
+
+// A thread keeps the memory of its bordered head: what an earlier call left there must not be seen.
+TEST(MsDeformAttnCpuTest, EarlierCallsLeaveNothingBehind) {
+  Problem infinite = MakeProblem(1, 2, 13, {9, 8, 4, 4}, 5, 3);
+  infinite.value.assign(infinite.value.size(), std::numeric_limits<double>::infinity());
+  infinite.grad_output.assign(infinite.grad_output.size(), std::nan(""));
+  // the same border, with other channels in the same row; a smaller border; a larger one
+  for (const Problem& problem : {MakeProblem(1, 2, 5, {9, 8, 4, 4}, 5, 3), MakeProblem(1, 2, 13, {4, 4, 3, 2}, 5, 3),
+                                 MakeProblem(1, 2, 40, {30, 28, 4, 4}, 5, 3)}) {
+    Evaluate<float>(infinite);
+    ExpectEqualToReferenceInBothTypes(problem);
   }
 }
 
@@ -131,8 +247,10 @@ void ExpectPointsOutsideContributeNothing() {
 }
 
 TEST(MsDeformAttnCpuTest, PointsOutsideContributeNothing) {
-  ExpectPointsOutsideContributeNothing<float>();
-  ExpectPointsOutsideContributeNothing<double>();
+  ForEachTarget([] {
+    ExpectPointsOutsideContributeNothing<float>();
+    ExpectPointsOutsideContributeNothing<double>();
+  });
 }
 
 TEST(MsDeformAttnCpuTest, PointsOutsideLeaveTheOthersAlone) {
