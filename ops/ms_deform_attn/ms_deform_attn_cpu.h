@@ -6,7 +6,7 @@
 //   op.Forward(op.ForwardItems() / 2, op.ForwardItems(), output);  // on another
 //
 // The results have the same bits however the ranges are cut, and on every CPU: the kernels are compiled for AVX2 and
-// for AVX-512 and do the same operations in the same order (ms_deform_attn_cpu_target.h).
+// for AVX-512 and do the same operations in the same order (ops/cpu_target).
 //
 // Points outside the level and locations that are not numbers contribute nothing, as in ms_deform_attn_reference.h; no
 // value of the locations leads outside the arrays. The bordered copy of one head (ms_deform_attn_cpu_border.h) has

@@ -14,15 +14,12 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <atomic>
-#include <string>
 #include <type_traits>
-#include <vector>
 
+#include "ops/cpu_target/cpu_target.h"
 #include "ops/ms_deform_attn/ms_deform_attn_cpu_border.h"
 #include "ops/ms_deform_attn/ms_deform_attn_cpu_channels-inl.h"
 #include "ops/ms_deform_attn/ms_deform_attn_cpu_points-inl.h"
-#include "ops/ms_deform_attn/ms_deform_attn_cpu_target.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ops {
@@ -133,21 +130,11 @@ HWY_AFTER_NAMESPACE();
 #endif
 
 namespace ops {
-namespace {
-
-bool HasAvx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd");
-}
-
-std::atomic<bool> uses_avx512{HasAvx512()};
-
-}  // namespace
 
 template <typename T>
 const MsDeformAttnKernels<T>& CurrentMsDeformAttnKernels() {
 #if HWY_TARGETS & HWY_AVX3
-  if (uses_avx512.load(std::memory_order_relaxed)) return N_AVX3::kKernels<T>;
+  if (CurrentCpuTarget() == CpuTarget::kAvx512) return N_AVX3::kKernels<T>;
 #endif
   return HWY_NAMESPACE::kKernels<T>;
 }
@@ -156,15 +143,6 @@ template const MsDeformAttnKernels<float>& CurrentMsDeformAttnKernels();
 template const MsDeformAttnKernels<double>& CurrentMsDeformAttnKernels();
 template const MsDeformAttnKernels<Half>& CurrentMsDeformAttnKernels();
 template const MsDeformAttnKernels<BFloat16>& CurrentMsDeformAttnKernels();
-
-std::vector<std::string> MsDeformAttnCpuTargets() {
-  std::vector<std::string> names;
-  if (HasAvx512()) names.push_back("AVX-512");
-  if (HWY_STATIC_TARGET == HWY_AVX2) names.push_back("AVX2");
-  return names;
-}
-
-void UseMsDeformAttnCpuTarget(const std::string& name) { uses_avx512 = name == "AVX-512" && HasAvx512(); }
 
 }  // namespace ops
 #endif

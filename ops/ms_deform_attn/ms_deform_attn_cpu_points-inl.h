@@ -150,6 +150,8 @@ class Points {
   Real *base_x_, *base_y_, *scale_x_, *scale_y_;
   // position within the cell, attention weight, and 1 where the point takes part
   Real *dx_, *dy_, *weight_, *inside_;
+  // where the entry is fused, how many pixels an offset of one is
+  Real *unit_x_, *unit_y_;
   // inputs or results, where `count` fills no whole vectors
   Real *pairs_, *singles_;
 };
@@ -163,13 +165,14 @@ Points<Real>::Points(const MsDeformAttnSizes& sizes, const Border& border, int64
       padded_((count_ + kVirtualLanes<Real> - 1) / kVirtualLanes<Real> * kVirtualLanes<Real>),
       row_(static_cast<int32_t>(row)),
       integers_(4 * padded_),
-      reals_(15 * ArrayRoom(padded_) + 6 * padded_) {
+      reals_(17 * ArrayRoom(padded_) + 6 * padded_) {
   int32_t* integer = integers_.get();
   for (int32_t** array : {&arrays_.corner, &arrays_.below, &stride_, &first_})
     *array = std::exchange(integer, integer + padded_);
   Real* real = reals_.get();
-  for (Real** array : {&arrays_.upper_left, &arrays_.upper_right, &arrays_.lower_left, &arrays_.lower_right, &width_,
-                       &height_, &base_x_, &base_y_, &scale_x_, &scale_y_, &dx_, &dy_, &weight_, &inside_, &singles_}) {
+  for (Real** array :
+       {&arrays_.upper_left, &arrays_.upper_right, &arrays_.lower_left, &arrays_.lower_right, &width_, &height_,
+        &base_x_, &base_y_, &scale_x_, &scale_y_, &dx_, &dy_, &weight_, &inside_, &unit_x_, &unit_y_, &singles_}) {
     *array = std::exchange(real, real + ArrayRoom(padded_));
   }
   arrays_.count = count_;
@@ -177,7 +180,7 @@ Points<Real>::Points(const MsDeformAttnSizes& sizes, const Border& border, int64
   pairs_ = real;
   // lanes beyond the last point are set up too: anything that is a number does
   std::fill_n(integers_.get(), 4 * padded_, 0);
-  std::fill_n(reals_.get(), 15 * ArrayRoom(padded_) + 6 * padded_, Real(0));
+  std::fill_n(reals_.get(), 17 * ArrayRoom(padded_) + 6 * padded_, Real(0));
   for (int64_t point = 0; point < count_; ++point) {
     const BorderedLevel& level = border.levels()[point / sizes.points];
     stride_[point] = static_cast<int32_t>(level.stride * row);
@@ -187,6 +190,8 @@ Points<Real>::Points(const MsDeformAttnSizes& sizes, const Border& border, int64
     scale_x_[point] = 1 / width_[point];
     scale_y_[point] = 1 / height_[point];
   }
+  std::fill_n(unit_x_, padded_, Real(1));
+  std::fill_n(unit_y_, padded_, Real(1));
 }
 
 template <typename Real>
@@ -217,6 +222,10 @@ void Points<Real>::SetUp(int64_t batch, int64_t query, int64_t head) {
     V x, y;
     hn::LoadInterleaved2(d, positions + 2 * i, x, y);
     if (IsFused()) {
+      if (kBackward && inputs_.reference.coordinates == 4) {
+        hn::Store(hn::Mul(hn::Load(d, scale_x_ + i), hn::Load(d, width_ + i)), d, unit_x_ + i);
+        hn::Store(hn::Mul(hn::Load(d, scale_y_ + i), hn::Load(d, height_ + i)), d, unit_y_ + i);
+      }
       // to locations, as the plain entry takes them
       x = hn::MulAdd(x, hn::Load(d, scale_x_ + i), hn::Load(d, base_x_ + i));
       y = hn::MulAdd(y, hn::Load(d, scale_y_ + i), hn::Load(d, base_y_ + i));
@@ -329,8 +338,9 @@ void Points<Real>::StoreCorner(int64_t i, V left, V top, hn::Mask<D> takes_part)
 template <typename Real>
 void Points<Real>::Differentiate(Real* grad_positions, Real* grad_weights, Real* grad_reference) {
   const D d;
-  // offsets of the fused entry are in pixels, boxes apart; all other positions are in units of the level's size
-  const bool is_in_pixels = IsFused() && inputs_.reference.coordinates == 2;
+  // a position of the plain entry is in units of the level's size
+  const Real* unit_x = IsFused() ? unit_x_ : width_;
+  const Real* unit_y = IsFused() ? unit_y_ : height_;
   Real* pairs = count_ == padded_ ? grad_positions : pairs_;
   Real* singles = count_ == padded_ && !IsFused() ? grad_weights : singles_;
   for (int64_t i = 0; i < padded_; i += kLanes) {
@@ -352,16 +362,8 @@ void Points<Real>::Differentiate(Real* grad_positions, Real* grad_weights, Real*
       hn::Store(by_pixel_x, d, dx_ + i);
       hn::Store(by_pixel_y, d, dy_ + i);
     }
-    V by_x_of_position = by_pixel_x, by_y_of_position = by_pixel_y;
-    if (!is_in_pixels) {
-      by_x_of_position = hn::Mul(by_x_of_position, hn::Load(d, width_ + i));
-      by_y_of_position = hn::Mul(by_y_of_position, hn::Load(d, height_ + i));
-      if (IsFused()) {
-        by_x_of_position = hn::Mul(by_x_of_position, hn::Load(d, scale_x_ + i));
-        by_y_of_position = hn::Mul(by_y_of_position, hn::Load(d, scale_y_ + i));
-      }
-    }
-    hn::StoreInterleaved2(by_x_of_position, by_y_of_position, d, pairs + 2 * i);
+    hn::StoreInterleaved2(hn::Mul(by_pixel_x, hn::Load(d, unit_x + i)), hn::Mul(by_pixel_y, hn::Load(d, unit_y + i)), d,
+                          pairs + 2 * i);
     hn::StoreU(hn::IfThenElseZero(inside, by_weight), d, singles + i);
   }
   if (IsFused()) DifferentiateSoftmax(count_ == padded_ ? grad_weights : singles_);

@@ -7,11 +7,10 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <string>
 #include <vector>
 
 #include "base/random.h"
-#include "ops/ms_deform_attn/ms_deform_attn_cpu_target.h"
+#include "ops/cpu_target/cpu_target.h"
 #include "ops/ms_deform_attn/ms_deform_attn_problems.h"
 
 namespace ops::testing {
@@ -82,14 +81,13 @@ FusedResults<T> EvaluateFused(const Problem& problem, MsDeformAttnReferenceSizes
 // Runs `body` on every instruction set that this machine has.
 template <typename Body>
 void ForEachTarget(Body body) {
-  const std::vector<std::string> targets = MsDeformAttnCpuTargets();
-  ASSERT_FALSE(targets.empty());
-  for (const std::string& target : targets) {
-    SCOPED_TRACE(target);
-    UseMsDeformAttnCpuTarget(target);
+  const CpuTarget before = CurrentCpuTarget();
+  for (CpuTarget target : SupportedCpuTargets()) {
+    SCOPED_TRACE(CpuTargetName(target));
+    UseCpuTarget(target);
     body();
   }
-  UseMsDeformAttnCpuTarget(targets[0]);
+  UseCpuTarget(before);
 }
 
 void ExpectEqualToReferenceInBothTypes(const Problem& problem) {
@@ -196,7 +194,7 @@ void ExpectSameBitsOnAllTargets(const Problem& problem) {
 }
 
 TEST(MsDeformAttnCpuTest, TheBitsDoNotDependOnTheTarget) {
-  if (MsDeformAttnCpuTargets().size() < 2) GTEST_SKIP() << "this machine has AVX2 only";
+  if (SupportedCpuTargets().size() < 2) GTEST_SKIP() << "this machine has AVX2 only";
   for (int64_t channels : {1, 7, 8, 15, 16, 17, 31, 32, 33, 48, 64, 71, 100}) {
     ExpectSameBitsOnAllTargets<float>(MakeProblem(2, 3, channels, {9, 8, 4, 4, 2, 2}, 29, 4));
     ExpectSameBitsOnAllTargets<double>(MakeProblem(2, 3, channels, {9, 8, 4, 4, 2, 2}, 29, 4));
