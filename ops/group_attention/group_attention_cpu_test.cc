@@ -94,8 +94,8 @@ void ExpectEqualToReference(const Problem& problem, const Results<double>& wante
   const std::vector<CpuTarget> targets = SupportedCpuTargets();
   UseCpuTarget(targets.front());
   const Results<T> first = Evaluate<T>(problem);
-  ExpectNear(Read(first.output), wanted.output, kTolerance<T>);
-  ExpectNear(Read(first.grad_qkv), wanted.grad_qkv, kTolerance<T>);
+  EXPECT_EQ(Difference("output", Read(first.output), wanted.output, kTolerance<T>), "");
+  EXPECT_EQ(Difference("gradient", Read(first.grad_qkv), wanted.grad_qkv, kTolerance<T>), "");
   for (CpuTarget target : targets) {
     UseCpuTarget(target);
     const Results<T> other = Evaluate<T>(problem);
@@ -184,7 +184,7 @@ TEST(GroupAttentionCpuTest, LargeScores) {
     const Results<double> wanted = EvaluateReference(problem);
     const Results<double> found = Evaluate<double>(problem);
     // the scores' own rounding comes back multiplied by their size
-    ExpectNear(found.output, wanted.output, factor > 1e5 ? 1e-12 : 1e-14 * factor);
+    EXPECT_EQ(Difference("output", found.output, wanted.output, factor > 1e5 ? 1e-12 : 1e-14 * factor), "");
     for (double x : found.grad_qkv) EXPECT_TRUE(std::isfinite(x));
     for (float x : Evaluate<float>(problem).output) EXPECT_TRUE(std::isfinite(x));
   }

@@ -23,8 +23,8 @@ class GroupAttentionCudaEmulatedTest : public ::testing::Test {
 TEST_F(GroupAttentionCudaEmulatedTest, Lengths) {
   for (int64_t length : {1, 2, 3, 4, 5, 17, 18, 31, 32, 33, 34, 63, 64, 65}) {
     cuda_emulator::SetOrder(static_cast<uint64_t>(length));
-    ExpectEqualToReferenceOnDevice(MakeProblem(1, 2, length, 2, 5, kKeypoints));
-    ExpectEqualToReferenceOnDevice(MakeProblem(1, length, 2, 1, 8, kInstances));
+    EXPECT_EQ(CheckAll(MakeProblem(1, 2, length, 2, 5, kKeypoints)), "");
+    EXPECT_EQ(CheckAll(MakeProblem(1, length, 2, 1, 8, kInstances)), "");
     if (HasFailure()) return;
   }
 }
@@ -32,27 +32,29 @@ TEST_F(GroupAttentionCudaEmulatedTest, Lengths) {
 TEST_F(GroupAttentionCudaEmulatedTest, NumbersOfChannels) {
   for (int64_t channels : {1, 2, 3, 8, 15, 16, 24, 31, 32, 33, 64, 65, 128}) {
     cuda_emulator::SetOrder(static_cast<uint64_t>(channels));
-    ExpectEqualToReferenceOnDevice(MakeProblem(2, 3, 7, 2, channels, kKeypoints));
+    EXPECT_EQ(CheckAll(MakeProblem(2, 3, 7, 2, channels, kKeypoints)), "");
     if (HasFailure()) return;
   }
 }
 
 // Lengths and channels of the published model and of the study, of a few sequences.
 TEST_F(GroupAttentionCudaEmulatedTest, SizesOfTheModels) {
-  ExpectEqualToReferenceOnDevice(MakeProblem(1, 2, 18, 2, 32, kKeypoints));
-  ExpectEqualToReferenceOnDevice(MakeProblem(2, 2, 18, 2, 16, kKeypoints));
-  ExpectEqualToReferenceOnDevice(MakeProblem(2, 16, 2, 2, 16, kInstances));
+  EXPECT_EQ(CheckAll(MakeProblem(1, 2, 18, 2, 32, kKeypoints)), "");
+  EXPECT_EQ(CheckAll(MakeProblem(2, 2, 18, 2, 16, kKeypoints)), "");
+  EXPECT_EQ(CheckAll(MakeProblem(2, 16, 2, 2, 16, kInstances)), "");
   const Problem across = MakeProblem(1, 100, 1, 2, 32, kInstances);
-  ExpectEqualToReferenceOnDevice<float>(across, EvaluateReference(across));
+  EXPECT_EQ(CheckType<float>(across, EvaluateReference(across)), "");
 }
 
 // Nothing depends on which block or thread comes first, and so no sum does.
 TEST_F(GroupAttentionCudaEmulatedTest, SameBitsInAnyOrder) {
   const Problem problem = MakeProblem(1, 3, 37, 2, 9, kKeypoints);
-  const Results<float> wanted = EvaluateOnDevice<float>(problem);
+  cudaError_t error = cudaSuccess;
+  const Results<float> wanted = EvaluateOnDevice<float>(problem, &error);
   for (uint64_t seed : {1, 2, 3}) {
     cuda_emulator::SetOrder(seed);
-    const Results<float> found = EvaluateOnDevice<float>(problem);
+    const Results<float> found = EvaluateOnDevice<float>(problem, &error);
+    ASSERT_EQ(error, cudaSuccess) << cuda_emulator::LastFault();
     EXPECT_EQ(std::memcmp(found.output.data(), wanted.output.data(), wanted.output.size() * sizeof(float)), 0);
     EXPECT_EQ(std::memcmp(found.grad_qkv.data(), wanted.grad_qkv.data(), wanted.grad_qkv.size() * sizeof(float)), 0);
   }
@@ -60,16 +62,18 @@ TEST_F(GroupAttentionCudaEmulatedTest, SameBitsInAnyOrder) {
 
 TEST_F(GroupAttentionCudaEmulatedTest, NothingToDo) {
   for (GroupAttentionAlong along : {kInstances, kKeypoints}) {
-    EXPECT_TRUE(EvaluateOnDevice<float>(MakeProblem(0, 3, 4, 2, 8, along)).output.empty());
-    EXPECT_TRUE(EvaluateOnDevice<float>(MakeProblem(2, 0, 4, 2, 8, along)).output.empty());
-    EXPECT_TRUE(EvaluateOnDevice<float>(MakeProblem(2, 3, 0, 2, 8, along)).output.empty());
+    EXPECT_EQ(CheckAll(MakeProblem(0, 3, 4, 2, 8, along)), "");
+    EXPECT_EQ(CheckAll(MakeProblem(2, 0, 4, 2, 8, along)), "");
+    EXPECT_EQ(CheckAll(MakeProblem(2, 3, 0, 2, 8, along)), "");
   }
 }
 
 TEST_F(GroupAttentionCudaEmulatedTest, NaNStaysInItsSequence) {
   Problem problem = MakeProblem(1, 2, 9, 1, 8, kKeypoints);
   problem.qkv[3 * problem.strides.keypoint + 8 + 2] = std::nan("");  // a key of the first instance
-  const Results<float> results = EvaluateOnDevice<float>(problem);
+  cudaError_t error = cudaSuccess;
+  const Results<float> results = EvaluateOnDevice<float>(problem, &error);
+  ASSERT_EQ(error, cudaSuccess) << cuda_emulator::LastFault();
   for (size_t i = 0; i < results.output.size(); ++i) EXPECT_EQ(std::isnan(results.output[i]), i < 9 * 8) << i;
   for (size_t i = 0; i < results.grad_qkv.size(); ++i) {
     if (i >= 9 * 24) {

@@ -1,9 +1,7 @@
-// Problems for tests of the kernels of group attention, without LibTorch: inputs, the reference's results, and arrays
-// that notice what is read or written beyond their ends.
+// Problems for tests of the kernels of group attention, without LibTorch and GoogleTest: inputs, the reference's
+// results, and comparison with them.
 #ifndef OPS_GROUP_ATTENTION_GROUP_ATTENTION_PROBLEMS_H_
 #define OPS_GROUP_ATTENTION_GROUP_ATTENTION_PROBLEMS_H_
-
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
@@ -64,12 +62,18 @@ inline Results<double> EvaluateReference(const Problem& problem) {
   return results;
 }
 
-// Equal to `tolerance` times the largest expected element.
-inline void ExpectNear(const std::vector<double>& found, const std::vector<double>& wanted, double tolerance) {
-  ASSERT_EQ(found.size(), wanted.size());
+// Where the first of the numbers lie further apart than `tolerance` times the largest expected one; "" if nowhere.
+inline std::string Difference(const char* name, const std::vector<double>& found, const std::vector<double>& wanted,
+                              double tolerance) {
+  if (found.size() != wanted.size()) return std::string(name) + " has another size";
   double largest = 0;
   for (double x : wanted) largest = std::max(largest, std::abs(x));
-  for (size_t i = 0; i < wanted.size(); ++i) ASSERT_NEAR(found[i], wanted[i], tolerance * largest) << "at " << i;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (std::abs(found[i] - wanted[i]) <= tolerance * largest) continue;
+    return std::string(name) + " at " + std::to_string(i) + " is " + std::to_string(found[i]) + ", expected " +
+           std::to_string(wanted[i]) + " within " + std::to_string(tolerance) + " of " + std::to_string(largest);
+  }
+  return "";
 }
 
 inline std::string Describe(const GroupAttentionSizes& sizes) {

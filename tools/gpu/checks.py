@@ -18,10 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 # pylint: disable=wrong-import-position
 from operators_check import (  # noqa: E402
     GROUPPOSE, ROUNDING, assert_close, deformable_attention, deformable_inputs, fused_deformable_attention,
+    group_attention, group_inputs,
 )  # fmt: skip
 
 OPERATORS = [
     "ms_deform_attn", "ms_deform_attn_backward", "ms_deform_attn_fused", "ms_deform_attn_fused_backward",
+    "group_attention", "group_attention_backward",
 ]  # fmt: skip
 TYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 
@@ -74,6 +76,18 @@ def check_definition(value_type):
         )
         # a location is computed from an offset, and its rounding moves the point
         assert_close(evaluate(fused(x), inputs), wanted, 5 * ROUNDING[value_type])
+
+
+def check_group_attention(token_type):
+    draw = random.Random(8)
+    for _ in range(30):
+        qkv, heads, along = group_inputs(draw, token_type)
+        qkv = qkv.to("cuda")
+        found = evaluate(lambda x: GROUPPOSE.group_attention(x, heads, along), [qkv])
+        wanted = evaluate(lambda x: group_attention(x, heads, along), [qkv.double()])
+        assert_close(found, wanted, ROUNDING[token_type])
+        again = evaluate(lambda x: GROUPPOSE.group_attention(x, heads, along), [qkv])
+        assert all(torch.equal(a, b) for a, b in zip(found, again)), "two runs differ"
 
 
 def check_shapes_on_the_device():
@@ -136,6 +150,7 @@ def main():
     checks = [("registered", check_registered)]
     if has_gpu:
         checks += [("definition, %s" % str(t)[6:], lambda t=t: check_definition(t)) for t in TYPES]
+        checks += [("group attention, %s" % str(t)[6:], lambda t=t: check_group_attention(t)) for t in TYPES]
         checks += [
             ("shapes on the device", check_shapes_on_the_device),
             ("derivatives", check_derivatives),

@@ -21,14 +21,20 @@ give_up() { say "$*" && exit 2; }
 
 # kernels, for both stages
 kernels=(
+  ops/group_attention/group_attention_cuda.cu
   ops/ms_deform_attn/ms_deform_attn_cuda.cu
 )
 # programs of the first stage, with what each needs beside the kernels; exit codes as above, rows of the table on stdout
 programs=(
+  "tools/gpu/group_attention_main.cc ops/group_attention/group_attention_reference.cc"
   "tools/gpu/ms_deform_attn_main.cc tools/gpu/ms_deform_attn_baseline.cu ops/ms_deform_attn/ms_deform_attn_reference.cc"
 )
 # the operators' schemas, meta functions and CUDA keys; CPU kernels want Highway and stay out
 glue=(
+  ops/group_attention/group_attention.cc
+  ops/group_attention/group_attention_checks.cc
+  ops/group_attention/group_attention_cuda_operator.cc
+  ops/group_attention/group_attention_meta.cc
   ops/ms_deform_attn/ms_deform_attn.cc
   ops/ms_deform_attn/ms_deform_attn_checks.cc
   ops/ms_deform_attn/ms_deform_attn_cuda_operator.cc

@@ -102,6 +102,7 @@ INCLUDE_BIG_HEADERS = {
     "grouppose/loss/criterion.cc": "the losses are one node of the graph",
     "grouppose/nn/recomputation.cc": "a node that runs a module again in the backward pass",
     "ops/group_attention/group_attention.cc": "registers the operator and its gradient",
+    "ops/group_attention/group_attention_cpu_operator.cc": "registers the operator",
     "ops/group_attention/group_attention_cuda_operator.cc": "registers the operator",
     "ops/group_attention/group_attention_meta.cc": "registers the operator",
     "ops/ms_deform_attn/ms_deform_attn.cc": "registers the operators and their gradients",
