@@ -10,6 +10,10 @@
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#else
+#define __sanitizer_start_switch_fiber(...)
+#define __sanitizer_finish_switch_fiber(...)
+#define __asan_unpoison_memory_region(...)
 #endif
 
 // Saves the registers that a function keeps for its caller on this stack, stores where in *from, and goes on from the
@@ -164,9 +168,7 @@ const Stacks& TheStacks() {
 // The first function on a fiber's stack.
 void Emulator::Entry() {
   Emulator& emulator = TheEmulator();
-#ifdef __SANITIZE_ADDRESS__
   __sanitizer_finish_switch_fiber(nullptr, &emulator.scheduler_bottom_, &emulator.scheduler_bytes_);
-#endif
   (*emulator.thread_)();
   emulator.EndThread();
   emulator.Suspend();
@@ -181,10 +183,8 @@ void Emulator::Start(size_t thread) {
   const unsigned i = static_cast<unsigned>(thread);
   fiber.index = {i % size.x, i / size.x % size.y, i / size.x / size.y};
   char* bottom = TheStacks().Bottom(thread);
-#ifdef __SANITIZE_ADDRESS__
   // a thread that was given up in the middle has left its marks there
   __asan_unpoison_memory_region(bottom, Stacks::kBytes);
-#endif
   // seven words that the switch takes off, the last of them the address it returns to; above it a return address that
   // leads nowhere, 8 beyond a multiple of 16, as a call would have left it
   void** top = reinterpret_cast<void**>(bottom + Stacks::kBytes) - 3;
@@ -198,26 +198,18 @@ void Emulator::Start(size_t thread) {
 void Emulator::Resume(size_t thread) {
   running_ = thread;
   context.thread_index = fibers_[thread].index;
-#ifdef __SANITIZE_ADDRESS__
   __sanitizer_start_switch_fiber(&scheduler_fake_stack_, TheStacks().Bottom(thread), Stacks::kBytes);
-#endif
   ops_cuda_emulator_switch(&scheduler_, fibers_[thread].stack_pointer);
-#ifdef __SANITIZE_ADDRESS__
   __sanitizer_finish_switch_fiber(scheduler_fake_stack_, nullptr, nullptr);
-#endif
 }
 
 // From a thread back to the scheduler, until it is resumed.
 void Emulator::Suspend() {
   Fiber& fiber = fibers_[running_];
-#ifdef __SANITIZE_ADDRESS__
-  void** fake_stack = fiber.state == State::kEnded ? nullptr : &fiber.fake_stack;
-  __sanitizer_start_switch_fiber(fake_stack, scheduler_bottom_, scheduler_bytes_);
-#endif
+  __sanitizer_start_switch_fiber(fiber.state == State::kEnded ? nullptr : &fiber.fake_stack, scheduler_bottom_,
+                                 scheduler_bytes_);
   ops_cuda_emulator_switch(&fiber.stack_pointer, scheduler_);
-#ifdef __SANITIZE_ADDRESS__
   __sanitizer_finish_switch_fiber(fiber.fake_stack, &scheduler_bottom_, &scheduler_bytes_);
-#endif
 }
 
 void Emulator::SetFault(size_t thread, const std::string& what) {
@@ -253,17 +245,20 @@ void Emulator::ReleaseWarpIfComplete(size_t thread) {
   const size_t first = thread - thread % kWarpSize;
   const uint32_t mask = fibers_[thread].exchange.mask;
   uint32_t ballot = 0;
-  for (int lane = 0; lane < kWarpSize; ++lane) {
+  // in the natural order the last lane is the last to come
+  for (int lane = kWarpSize - 1; lane >= 0; --lane) {
     if ((mask >> lane & 1) == 0) continue;
-    const std::string name = "lane " + std::to_string(lane) + " of its mask ";
-    if (first + lane >= count()) return SetFault(thread, name + "is not in the block");
+    if (first + lane < count() && fibers_[first + lane].state == State::kReady) return;
+    const auto blame = [&](const std::string& what) {
+      SetFault(thread, "lane " + std::to_string(lane) + " of its mask " + what);
+    };
+    if (first + lane >= count()) return blame("is not in the block");
     const Fiber& other = fibers_[first + lane];
-    if (other.state == State::kEnded) return SetFault(thread, name + "has ended");
-    if (other.state == State::kReady) return;
+    if (other.state == State::kEnded) return blame("has ended");
     if (other.state == State::kAtBarrier || !IsSame(other.site, fibers_[thread].site)) {
-      return SetFault(thread, name + "waits in " + Words(other.site));
+      return blame("waits in " + Words(other.site));
     }
-    if (other.exchange.mask != mask) return SetFault(thread, name + "has another mask");
+    if (other.exchange.mask != mask) return blame("has another mask");
     ballot |= uint32_t{other.exchange.value != 0} << lane;
   }
   for (int lane = 0; lane < kWarpSize; ++lane) {

@@ -17,11 +17,10 @@
 //
 // What there is: threadIdx, blockIdx, blockDim, gridDim, warpSize; __shared__ (one copy; dynamic memory is filled with
 // NaNs before each block and ends where it should, under AddressSanitizer); __syncthreads, __syncwarp, __ballot_sync,
-// __any_sync, __all_sync, __shfl_sync, __shfl_up_sync, __shfl_down_sync, __shfl_xor_sync; atomicAdd, atomicMin,
-// atomicMax, atomicExch, atomicCAS; __ldg, __ldcs, __ldcg, __stcs, __stcg; min, max, __expf and its like. Types and
+// __shfl_sync, __shfl_down_sync, __shfl_xor_sync; atomicAdd, atomicMax; __ldg, __stcs, min, max, __expf. Types and
 // their conversions (float4, __half2, __nv_bfloat16, ...) are those of CUDA's own headers, which serve host code too.
-// What there is not, does not compile. Memory is as consistent as one core's, so a fence that is missing is not
-// noticed. Launches from several threads at a time are not for it.
+// What there is not, does not compile, and is a few lines below when a kernel wants it. Memory is as consistent as one
+// core's, so a fence that is missing is not noticed. Launches from several threads at a time are not for it.
 #ifndef OPS_CUDA_EMULATOR_CUDA_EMULATOR_H_
 #define OPS_CUDA_EMULATOR_CUDA_EMULATOR_H_
 
@@ -144,14 +143,6 @@ inline unsigned __ballot_sync(unsigned mask, int value, OPS_CUDA_EMULATOR_SITE) 
   return ops::cuda_emulator::Ballot({"__ballot_sync", file, line}, mask, value != 0);
 }
 
-inline int __any_sync(unsigned mask, int value, OPS_CUDA_EMULATOR_SITE) {
-  return ops::cuda_emulator::Ballot({"__any_sync", file, line}, mask, value != 0) != 0;
-}
-
-inline int __all_sync(unsigned mask, int value, OPS_CUDA_EMULATOR_SITE) {
-  return ops::cuda_emulator::Ballot({"__all_sync", file, line}, mask, value != 0) == mask;
-}
-
 // A segment of `width` lanes exchanges among itself; where the source would lie outside, a lane keeps its own value.
 
 template <typename T>
@@ -171,13 +162,6 @@ T __shfl_down_sync(unsigned mask, T value, unsigned distance, int width = warpSi
   const int lane = ops::cuda_emulator::CurrentLane(), end = (lane & ~(width - 1)) + width;
   const int source = lane + static_cast<int>(distance);
   return ops::cuda_emulator::Shuffle({"__shfl_down_sync", file, line}, mask, value, source < end ? source : lane);
-}
-
-template <typename T>
-T __shfl_up_sync(unsigned mask, T value, unsigned distance, int width = warpSize, OPS_CUDA_EMULATOR_SITE) {
-  const int lane = ops::cuda_emulator::CurrentLane(), first = lane & ~(width - 1);
-  const int source = lane - static_cast<int>(distance);
-  return ops::cuda_emulator::Shuffle({"__shfl_up_sync", file, line}, mask, value, source >= first ? source : lane);
 }
 
 #undef OPS_CUDA_EMULATOR_SITE
@@ -224,41 +208,13 @@ T atomicMax(T* address, std::common_type_t<T> other) {
   return ops::cuda_emulator::Atomic(address, [=](T before) { return std::max(before, other); });
 }
 
-template <typename T>
-T atomicMin(T* address, std::common_type_t<T> other) {
-  static_assert(std::is_integral_v<T>);
-  return ops::cuda_emulator::Atomic(address, [=](T before) { return std::min(before, other); });
-}
-
-template <typename T>
-T atomicExch(T* address, std::common_type_t<T> value) {
-  return ops::cuda_emulator::Atomic(address, [=](T) { return value; });
-}
-
-template <typename T>
-T atomicCAS(T* address, std::common_type_t<T> expected, std::common_type_t<T> value) {
-  return ops::cuda_emulator::Atomic(address, [=](T before) { return before == expected ? value : before; });
-}
-
 using std::max;
 using std::min;
 
 // clang-format off
 template <typename T> T __ldg(const T* address) { return *address; }
-template <typename T> T __ldcs(const T* address) { return *address; }
-template <typename T> T __ldcg(const T* address) { return *address; }
 template <typename T> void __stcs(T* address, T value) { *address = value; }
-template <typename T> void __stcg(T* address, T value) { *address = value; }
 inline float __expf(float x) { return std::exp(x); }
-inline float __logf(float x) { return std::log(x); }
-inline float __fdividef(float x, float y) { return x / y; }
-inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
-inline int __popc(unsigned x) { return __builtin_popcount(x); }
-inline int __ffs(int x) { return __builtin_ffs(x); }
-inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x)); }
-inline unsigned __float_as_uint(float x) { unsigned bits; std::memcpy(&bits, &x, sizeof(x)); return bits; }
-inline float __uint_as_float(unsigned x) { float value; std::memcpy(&value, &x, sizeof(x)); return value; }
-inline void __threadfence() {}
 // clang-format on
 
 #endif  // OPS_CUDA_EMULATOR_CUDA_EMULATOR_H_

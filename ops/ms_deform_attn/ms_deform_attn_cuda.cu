@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(kThreads, kForwardBlocks)
   using Real = MsDeformAttnReal<T>;
   // whose four corners are read before they are needed: eight loads, or four where their elements are sixteen bits wide
   // and take twice the registers once they are floats
-  constexpr int kPointsAtOnce = kVector == 8 ? 1 : 2;
+  [[maybe_unused]] constexpr int kPointsAtOnce = kVector == 8 ? 1 : 2;
   __shared__ Corners shared_corners[kSharedPoints];
   __shared__ Four<Real> shared_weights[kSharedPoints];
   const Group group = OwnGroup(geometry, kVector);

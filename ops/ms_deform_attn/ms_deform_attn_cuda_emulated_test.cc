@@ -1,6 +1,7 @@
 // The CUDA kernels' own source, run on the CPU by the launch emulator, against the reference.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <cstdint>
 #include <cstring>
@@ -27,7 +28,9 @@ TEST_F(MsDeformAttnCudaEmulatedTest, ChannelCounts) {
   for (int64_t channels = 1; channels <= 33; ++channels) counts.push_back(channels);
   for (const int64_t channels : counts) {
     cuda_emulator::SetOrder(static_cast<uint64_t>(channels));
-    ASSERT_EQ(CheckAll(MakeProblem(1, 2, channels, {3, 4, 2, 1}, 3, 2)), "");
+    // now the one, now the other, for vectors of every width
+    const Sums sums = channels / 8 % 2 == 0 ? Sums::kAtomic : Sums::kDeterministic;
+    ASSERT_EQ(CheckAll(MakeProblem(1, 2, channels, {3, 4, 2, 1}, 3, 2), sums), "");
   }
 }
 
@@ -210,6 +213,59 @@ TEST_F(MsDeformAttnCudaEmulatedTest, WhatTheKernelsCannotAddressDoesNotFit) {
   EXPECT_FALSE(fits(&MsDeformAttnSizes::heads, int64_t{1} << 62));
   EXPECT_TRUE(fits(&MsDeformAttnSizes::size, kLarge - 1024));
   EXPECT_TRUE(fits(&MsDeformAttnSizes::batch, kLarge));
+}
+
+// Memory that is there only where it is touched.
+template <typename T>
+class Vast {
+ public:
+  explicit Vast(int64_t count) : bytes_(count * sizeof(T)) {
+    memory_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  }
+  ~Vast() {
+    if (is_there()) munmap(memory_, bytes_);
+  }
+  Vast(const Vast&) = delete;
+  Vast& operator=(const Vast&) = delete;
+  bool is_there() const { return memory_ != MAP_FAILED; }
+  T* data() const { return static_cast<T*>(memory_); }
+
+ private:
+  size_t bytes_;
+  void* memory_;
+};
+
+// The last pixel of an image of 2^33 elements, whose number a 32-bit index does not hold, nor that of its bytes.
+TEST_F(MsDeformAttnCudaEmulatedTest, ElementsAreCountedIn64Bits) {
+  const std::vector<int64_t> shapes = {int64_t{1} << 15, int64_t{1} << 10};
+  MsDeformAttnSizes sizes;
+  sizes.batch = sizes.queries = sizes.levels = sizes.points = 1;
+  sizes.size = shapes[0] * shapes[1];
+  sizes.heads = 8;
+  sizes.channels = 32;
+  sizes.spatial_shapes = shapes.data();
+  ASSERT_TRUE(MsDeformAttnCudaFits(sizes));
+  const int64_t count = sizes.size * sizes.heads * sizes.channels;
+  ASSERT_EQ(count, int64_t{1} << 33);
+  const Vast<float> value(count), gradient(count);
+  if (!value.is_there() || !gradient.is_there()) GTEST_SKIP() << "no 64 GiB of addresses here";
+  value.data()[count - 1] = 3;
+  // the centre of that pixel
+  std::vector<float> locations, weights(8, 0.5f), output(8 * 32), grad_output(8 * 32, 1), grad_locations(16),
+      grad_weights(8);
+  for (int head = 0; head < 8; ++head) {
+    locations.push_back(1 - 0.5f / static_cast<float>(shapes[1]));
+    locations.push_back(1 - 0.5f / static_cast<float>(shapes[0]));
+  }
+  const MsDeformAttnInputs<float> inputs = {value.data(), locations.data(), weights.data()};
+  ASSERT_EQ(LaunchMsDeformAttnForward(sizes, inputs, output.data(), nullptr), cudaSuccess);
+  EXPECT_EQ(output.back(), 1.5f);
+  ASSERT_EQ(LaunchMsDeformAttnBackward<float>(sizes, inputs, grad_output.data(),
+                                              {gradient.data(), grad_locations.data(), grad_weights.data()}, nullptr,
+                                              nullptr),
+            cudaSuccess);
+  EXPECT_EQ(gradient.data()[count - 1], 0.5f);
+  EXPECT_EQ(grad_weights.back(), 3);
 }
 
 TEST_F(MsDeformAttnCudaEmulatedTest, MoreBlocksThanAGridHasAreRefused) {
