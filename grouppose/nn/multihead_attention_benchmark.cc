@@ -1,123 +1,133 @@
-// Times the ways to compute softmax(q k^T / sqrt(channels)) v with torch on the CPU, at the sizes at which the schemes
-// of //grouppose/attention use it. MultiheadAttention takes "fused_strided".
+// Times the self-attention of a decoder layer, projections included, beside torch.nn.MultiheadAttention as the official
+// decoder calls it; //ops/group_attention:group_attention_benchmark times the attention alone.
 //
 //   ./bazelw run //grouppose/nn:multihead_attention_benchmark -- --benchmark_repetitions=5
 //       --benchmark_enable_random_interleaving=true --benchmark_report_aggregates_only=true
 //
-// Milliseconds of CPU time, median of 5, forward | training step (forward and backward); one thread of an AMD EPYC (Zen
-// 5) that did other work too, torch 2.11 with its AVX-512 kernels:
-//
-//                       fused_strided    fused_copies           math        composed
-//   full_published      43.0 |  144      42.5 |  143       163 |  346     138 |  311
-//   full_study          2.91 | 8.80      3.12 | 8.96      7.77 | 16.4    4.50 | 12.1
-//   within_published    1.57 | 6.85      1.94 | 6.64      2.38 | 6.09    1.72 | 5.19
-//   across_published    3.61 | 11.6      3.97 | 12.1      7.63 | 15.6    4.43 | 12.6
-//   within_study        0.65 | 2.68      0.74 | 2.59      1.10 | 2.22    0.64 | 1.73
-//   across_study        0.45 | 1.88      0.55 | 1.76      0.74 | 1.76    0.46 | 1.40
-//
-// Over many tokens the fused kernel is two to three times as fast as anything else; copying its inputs first makes no
-// difference. FULL runs at 77 GFLOP/s there, a plain matrix product at 85 to 90. Over a few tokens the composition
-// would take a quarter to a third off a training step of GROUP: of the two, it is not FULL that could be made faster.
-// AVX2 kernels, as the cells of a study are limited to: full_published 43.9 | 150, full_study 3.10 | 9.49.
+// The official call: queries, keys and values are the same tokens, handed over as three tensors, so that each is
+// projected on its own; tokens are transposed so that the sequence comes first; the weights are in memory, and their
+// mean over the heads is computed and thrown away. README.md of ops/group_attention has the times.
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/_scaled_dot_product_attention_math.h>
-#include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/linear.h>
 #include <ATen/ops/softmax.h>
 #include <benchmark/benchmark.h>
 
 #include <cmath>
 #include <string>
-#include <tuple>
 #include <utility>
-#include <vector>
 
+#include "base/check.h"
 #include "base/random.h"
+#include "grouppose/nn/multihead_attention.h"
 
 namespace grouppose::nn {
 namespace {
 
-// q, k, v: [sequences, heads, length, channels], views of the one product that makes them -> the same shape.
-using Attend = at::Tensor (*)(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
-
-// Torch chooses; without mask and dropout it takes its fused kernel (flash attention for the CPU).
-at::Tensor Fused(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  return at::scaled_dot_product_attention(q, k, v);
-}
-
-at::Tensor FusedOfCopies(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  return at::scaled_dot_product_attention(q.contiguous(), k.contiguous(), v.contiguous());
-}
-
-at::Tensor Math(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  return std::get<0>(at::_scaled_dot_product_attention_math(q, k, v));
-}
-
-// Written out: two batched products with all the weights between them in memory.
-at::Tensor Composed(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  const auto matrices = [](const at::Tensor& x) { return x.reshape({-1, x.size(2), x.size(3)}); };
-  const double scale = 1 / std::sqrt(static_cast<double>(q.size(3)));
-  const at::Tensor weights = at::softmax(at::bmm(matrices(q) * scale, matrices(k).transpose(1, 2)), -1);
-  return at::bmm(weights, matrices(v)).view(q.sizes());
-}
-
 struct Use {
   const char* name;
-  int64_t sequences, length, heads, channels;
+  int64_t batch, instances, types, heads, channels, along;
 };
 
-// One image with N = 100 instances of K + 1 = 18 tokens, and the batch of 8 with N = 16 of the embedded study.
+// One image with N = 100 instances of K + 1 = 18 tokens, and the batch of 8 with N = 16 of the embedded study; `full`
+// is all tokens of an image as one sequence.
 constexpr Use kUses[] = {
-    {"full_published", 1, 1800, 8, 32}, {"within_published", 100, 18, 8, 32}, {"across_published", 18, 100, 8, 32},
-    {"full_study", 8, 288, 4, 16},      {"within_study", 8 * 16, 18, 4, 16},  {"across_study", 8 * 18, 16, 4, 16},
+    {"within_published", 1, 100, 18, 8, 32, 2}, {"across_published", 1, 100, 18, 8, 32, 1},
+    {"full_published", 1, 1, 1800, 8, 32, 2},   {"within_study", 8, 16, 18, 4, 16, 2},
+    {"across_study", 8, 16, 18, 4, 16, 1},      {"full_study", 8, 1, 288, 4, 16, 2},
 };
 
-// What the projection leaves: [sequences, length, 3, heads, channels].
-at::Tensor Projected(const Use& use) {
-  base::RandomStream random(use.name, {});
-  at::Tensor projected = at::empty({use.sequences, use.length, 3, use.heads, use.channels}, at::kFloat);
-  float* out = projected.mutable_data_ptr<float>();
-  for (int64_t i = 0; i < projected.numel(); ++i) out[i] = static_cast<float>(random.NextNormal());
-  return projected;
-}
+class Layer {
+ public:
+  explicit Layer(const Use& use) : use_(use), attention_({use.heads * use.channels, use.heads, 0}) {
+    for (const NamedTensor& named : attention_.NamedTensors()) {
+      named.tensor.detach().copy_(Normal(named.tensor.sizes()) / std::sqrt(static_cast<double>(hidden())));
+      if (named.name == "in_proj_weight") in_weight_ = named.tensor;
+      if (named.name == "in_proj_bias") in_bias_ = named.tensor;
+      if (named.name == "out_proj.weight") out_weight_ = named.tensor;
+      if (named.name == "out_proj.bias") out_bias_ = named.tensor;
+    }
+  }
 
-// [sequences, length, hidden], as the projection behind the attention reads it.
-at::Tensor Run(const at::Tensor& projected, Attend attend) {
-  const std::vector<at::Tensor> qkv = projected.permute({2, 0, 3, 1, 4}).unbind(0);
-  return attend(qkv[0], qkv[1], qkv[2]).transpose(1, 2).flatten(2);
-}
+  int64_t hidden() const { return use_.heads * use_.channels; }
+  at::Tensor Tokens() const { return Normal({use_.batch, use_.instances, use_.types, hidden()}); }
+  at::Tensor Ours(const at::Tensor& tokens) const { return attention_.SelfAttention(tokens, use_.along); }
+
+  at::Tensor Official(const at::Tensor& tokens) const {
+    // [length, sequences, hidden], as views
+    const at::Tensor sequences = use_.along == 2 ? tokens.flatten(0, 1).transpose(0, 1)
+                                                 : tokens.transpose(0, 1).reshape({use_.instances, -1, hidden()});
+    const int64_t length = sequences.size(0), count = sequences.size(1);
+    const auto part = [&](int64_t which) {
+      return at::linear(sequences, in_weight_.narrow(0, which * hidden(), hidden()),
+                        in_bias_.narrow(0, which * hidden(), hidden()))
+          .contiguous()
+          .view({length, count * use_.heads, use_.channels})
+          .transpose(0, 1);
+    };
+    const double scale = 1 / std::sqrt(static_cast<double>(use_.channels));
+    const at::Tensor weights = at::softmax(at::bmm(part(0) * scale, part(1).transpose(-2, -1)), -1);
+    const at::Tensor attended = at::bmm(weights, part(2)).transpose(0, 1).contiguous().view({length, count, hidden()});
+    const at::Tensor output = at::linear(attended, out_weight_, out_bias_);
+    const at::Tensor mean = weights.view({count, use_.heads, length, length}).mean(1);
+    benchmark::DoNotOptimize(mean);
+    return use_.along == 2 ? output.transpose(0, 1).reshape(tokens.sizes())
+                           : output.view({use_.instances, use_.batch, use_.types, hidden()}).transpose(0, 1);
+  }
+
+ private:
+  static at::Tensor Normal(at::IntArrayRef sizes) {
+    base::RandomStream random("multihead_attention_benchmark", {});
+    at::Tensor tensor = at::empty(sizes, at::kFloat);
+    float* out = tensor.mutable_data_ptr<float>();
+    for (int64_t i = 0; i < tensor.numel(); ++i) out[i] = static_cast<float>(random.NextNormal());
+    return tensor;
+  }
+
+  Use use_;
+  MultiheadAttention attention_;
+  at::Tensor in_weight_, in_bias_, out_weight_, out_bias_;
+};
+
+using Attend = at::Tensor (Layer::*)(const at::Tensor&) const;
 
 void Forward(benchmark::State& state, const Use& use, Attend attend) {
-  at::set_num_threads(1);
+  at::set_num_threads(static_cast<int>(state.range(0)));
   const at::NoGradGuard no_grad;
-  const at::Tensor projected = Projected(use);
-  for (auto _ : state) benchmark::DoNotOptimize(Run(projected, attend));
+  const Layer layer(use);
+  const at::Tensor tokens = layer.Tokens();
+  const at::Tensor difference = (layer.Official(tokens) - layer.Ours(tokens)).abs().max();
+  GROUPPOSE_CHECK(difference.item<float>() < 1e-3, "the two differ by ", difference.item<float>());
+  for (auto _ : state) benchmark::DoNotOptimize((layer.*attend)(tokens));
 }
 
 void TrainingStep(benchmark::State& state, const Use& use, Attend attend) {
-  at::set_num_threads(1);
-  at::Tensor projected = Projected(use);
-  projected.set_requires_grad(true);
-  const at::Tensor gradient = projected.detach().select(2, 0).flatten(2).contiguous();
+  at::set_num_threads(static_cast<int>(state.range(0)));
+  const Layer layer(use);
+  at::Tensor tokens = layer.Tokens();
+  const at::Tensor gradient = tokens.detach().clone();
+  tokens.set_requires_grad(true);
   for (auto _ : state) {
-    Run(projected, attend).backward(gradient);
-    projected.mutable_grad().reset();
+    (layer.*attend)(tokens).backward(gradient);
+    tokens.mutable_grad().reset();
   }
 }
 
 const bool kRegistered = [] {
   for (const Use& use : kUses) {
     for (const auto& [pass, run] : {std::pair("forward", Forward), std::pair("training_step", TrainingStep)}) {
-      for (const auto& [name, attend] :
-           {std::pair<std::string, Attend>("fused_strided", Fused),
-            std::pair<std::string, Attend>("fused_copies", FusedOfCopies), std::pair<std::string, Attend>("math", Math),
-            std::pair<std::string, Attend>("composed", Composed)}) {
-        const std::string full_name = std::string(use.name) + "/" + pass + "/" + name;
-        benchmark::RegisterBenchmark(full_name.c_str(), run, use, attend)->Unit(benchmark::kMillisecond)->UseRealTime();
+      for (const auto& [name, attend] : {std::pair<std::string, Attend>("self_attention", &Layer::Ours),
+                                         std::pair<std::string, Attend>("official", &Layer::Official)}) {
+        const std::string full_name = name + "/" + use.name + "/float32/" + pass;
+        benchmark::RegisterBenchmark(full_name.c_str(), run, use, attend)
+            ->ArgName("threads")
+            ->Arg(1)
+            ->Arg(2)
+            ->Unit(benchmark::kMillisecond)
+            ->UseRealTime();
       }
     }
   }
