@@ -392,8 +392,9 @@ struct Workspace {
   __device__ unsigned long long* Sums() const { return memory + 1; }
   // Not finite: there was an infinity, or what is not a number.
   __device__ Real LargestAddend() const {
+    const BitsOf<Real> bits = *Largest();
     Real largest;
-    memcpy(&largest, Largest(), sizeof(largest));
+    memcpy(&largest, &bits, sizeof(largest));
     return largest;
   }
 
