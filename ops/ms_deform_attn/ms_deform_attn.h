@@ -17,8 +17,8 @@
 
 namespace ops {
 
-// Differentiable in value, sampling_locations and attention_weights. float32 and float64, all three of one type; on
-// CUDA also a value in half or bfloat16 with the others in float32. The three are on one device; the levels' shapes and
+// Differentiable in value, sampling_locations and attention_weights. float32 and float64, all three of one type,
+// or a value in half or bfloat16 with the others in float32. The three are on one device; the levels' shapes and
 // starts best on the CPU, since they are read there. Dispatches through torch as grouppose::ms_deform_attn. Wrong
 // shapes, types or devices throw c10::Error with what was found and expected. On CUDA the gradient of the value has
 // other last bits on every run, unless torch must be deterministic: then it is summed in fixed point.

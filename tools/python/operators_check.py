@@ -138,10 +138,17 @@ def evaluate(function, tensors):
 # ---- checks
 
 
+def deformable_inputs_with_value(draw, dtype):
+    """Values in 16 bits go with floats: 16 bits cannot address the pixels of a large level."""
+    x = deformable_inputs(draw, torch.float64 if dtype == torch.float64 else torch.float32)
+    x.value = x.value.to(dtype)
+    return x
+
+
 def check_deformable_attention(dtype):
     draw = random.Random(1)
     for _ in range(30):
-        x = deformable_inputs(draw, dtype)
+        x = deformable_inputs_with_value(draw, dtype)
         found = evaluate(
             lambda v, l, w: GROUPPOSE.ms_deform_attn(v, x.shapes, x.starts, l, w), (x.value, x.locations, x.weights)
         )
@@ -155,7 +162,7 @@ def check_deformable_attention(dtype):
 def check_fused_deformable_attention(dtype):
     draw = random.Random(2)
     for _ in range(30):
-        x = deformable_inputs(draw, dtype)
+        x = deformable_inputs_with_value(draw, dtype)
         inputs = (x.value, x.references, x.offsets, x.logits)
         found = evaluate(
             lambda v, r, o, l: GROUPPOSE.ms_deform_attn_fused(v, x.shapes, x.starts, r, o, l), inputs
@@ -367,15 +374,11 @@ def main():
     torch.ops.load_library(library)
     names = ["ms_deform_attn", "ms_deform_attn_fused", "group_attention"]
     checks = []
-    for dtype in (torch.float32, torch.float64):
+    for dtype in ROUNDING:
         checks += [
             ("%s, %s" % (check.__name__[6:], str(dtype)[6:]), lambda check=check, dtype=dtype: check(dtype))
             for check in (check_deformable_attention, check_fused_deformable_attention, check_group_attention)
         ]
-    checks += [
-        ("group_attention, %s" % str(dtype)[6:], lambda dtype=dtype: check_group_attention(dtype))
-        for dtype in (torch.float16, torch.bfloat16)
-    ]
     checks += [("derivatives", check_derivatives)]
     for name in names:
         checks += [("opcheck " + name, lambda name=name: check_by_opcheck(name))]
