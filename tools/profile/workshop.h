@@ -20,7 +20,8 @@ namespace profile {
 // Flags that all subcommands which measure share.
 struct MeasureFlags {
   std::vector<std::string> targets;  // //ops/... where none is given
-  std::string filter, skip = "grid_sampler|composition|baseline|official", pin = "auto", instructions = "auto";
+  std::string filter, skip = "grid_sampler|compos|scaled_dot_product|official|baseline", pin = "auto",
+                      instructions = "auto";
   double time_budget = 300, min_effect = 2, min_time = 0.01;
   int64_t seed = 1;
 
