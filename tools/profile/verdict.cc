@@ -1,6 +1,7 @@
 #include "tools/profile/verdict.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/check.h"
@@ -14,6 +15,19 @@ base::Interval Exponential(const base::Interval& interval) {
 
 // How far from one the farther end lies.
 double FartherEnd(const base::Interval& ratio) { return std::max(ratio.high - 1, 1 - ratio.low); }
+
+// Rounds on either side whose times say how busy the machine was.
+constexpr size_t kNeighbours = 2;
+
+// The median of log times of all arms in the rounds around this one; 0 where it is the only one.
+double LogOfNeighbours(const std::vector<std::array<double, 3>>& logs, size_t round) {
+  std::vector<double> around;
+  const size_t begin = round < kNeighbours ? 0 : round - kNeighbours;
+  for (size_t i = begin; i < std::min(logs.size(), round + kNeighbours + 1); ++i) {
+    if (i != round) around.insert(around.end(), logs[i].begin(), logs[i].end());
+  }
+  return around.empty() ? 0 : base::Median(around);
+}
 
 Verdict VerdictOf(const Estimate& estimate, const VerdictOptions& options) {
   const bool significant = estimate.p_adjusted < options.alpha;
@@ -52,12 +66,18 @@ Estimate EstimateRatio(const Times& times, const VerdictOptions& options) {
   const size_t rounds = times.base.size();
   GROUPPOSE_CHECK(rounds > 0 && times.head.size() == rounds && times.twin.size() == rounds, rounds, " rounds of base, ",
                   times.head.size(), " of head, ", times.twin.size(), " of twin");
-  std::vector<double> effects(rounds), against_both(rounds), noises(rounds);
+  std::vector<std::array<double, 3>> logs(rounds);
   for (size_t i = 0; i < rounds; ++i) {
-    const double base = std::log(times.base[i]), head = std::log(times.head[i]), twin = std::log(times.twin[i]);
-    effects[i] = head - base;
-    noises[i] = twin - base;
-    against_both[i] = head - (base + twin) / 2;
+    logs[i] = {std::log(times.base[i]), std::log(times.head[i]), std::log(times.twin[i])};
+  }
+  std::vector<double> effects, noises, heads, bases;
+  for (size_t i = 0; i < rounds; ++i) {
+    const auto [base, head, twin] = logs[i];
+    effects.push_back(head - (base + twin) / 2);
+    noises.push_back(twin - base);
+    const double level = LogOfNeighbours(logs, i);
+    heads.push_back(head - level);
+    bases.insert(bases.end(), {base - level, twin - level});
   }
   Estimate estimate;
   estimate.rounds = static_cast<int>(rounds);
@@ -68,9 +88,9 @@ Estimate EstimateRatio(const Times& times, const VerdictOptions& options) {
   const auto interval = [&](const std::vector<double>& logs) {
     return Exponential(base::BootstrapMedianInterval(logs, options.confidence, options.resamples, options.seed));
   };
-  estimate.ratio = interval(against_both);
+  estimate.ratio = interval(effects);
   estimate.noise = interval(noises);
-  estimate.p_value = base::MannWhitneyPValue(effects, noises);
+  estimate.p_value = base::MannWhitneyPValue(heads, bases);
   estimate.floor = std::max(options.min_effect, FartherEnd(estimate.noise));
   return estimate;
 }

@@ -1,13 +1,14 @@
 // From the times of one benchmark to what may be said about it.
 //
 // Each round runs three programs in random order: the base, the head, and the base once more (the twin). Within a round
-// the machine is about as busy for all three, so rounds are compared within themselves:
-//   effect of a round   x = log(head / base)
-//   noise of a round    y = log(twin / base): the same program against itself
-// The ratio is exp(median x') with x' = log(head / sqrt(base * twin)), and its interval a percentile bootstrap over
-// rounds. The p-value is Mann and Whitney's for x against y: under no change both have one distribution, whatever it
-// is. They share the base, which makes the test careful rather than bold. Holm's adjustment covers the benchmarks of a
-// comparison.
+// the machine is about as busy for all three. The ratio is exp(median x) over rounds with x = log(head / sqrt(base *
+// twin)), and its interval a percentile bootstrap over rounds. The same program against itself, y = log(twin / base),
+// is what "no change" looks like here and now.
+//
+// The p-value is Mann and Whitney's for the head's times against those of base and twin together. Each time is first
+// divided by the median of all times in the four nearest rounds, two before and two after: that takes out how busy the
+// machine was just then, by nothing that the round itself has measured. What a whole round has in common stays in,
+// which makes the test careful rather than bold. Holm's adjustment covers the benchmarks of a comparison.
 //
 // A verdict needs an effect beyond the floor: the smallest effect worth a name, or what the twin shows that a program
 // differs from itself here by (the farther end of the interval of median y), whichever is larger.

@@ -20,7 +20,7 @@ Times Simulate(double ratio, double noise, int rounds, uint64_t seed) {
     return 1e6 * drift * interference * std::exp(noise * random.NextNormal());
   };
   for (int i = 0; i < rounds; ++i) {
-    const double drift = random.NextUniform(1, 1.5);
+    const double drift = 1.25 + 0.25 * std::sin(0.3 * i + static_cast<double>(seed));
     times.base.push_back(sample(drift));
     times.head.push_back(ratio * sample(drift));
     times.twin.push_back(sample(drift));
