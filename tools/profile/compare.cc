@@ -125,7 +125,8 @@ absl::Status Comparer::PlanProgram(const Program* base, const Program* head) {
   for (const std::string& name : in_base) {
     if (head_names.count(name) == 0 && Wants(label, name)) Add(label, name)->verdict = Verdict::kOnlyInBase;
   }
-  if (identical) result_.identical.push_back(label);
+  const bool any = !benchmarks_.empty() && benchmarks_.back()->label == label;
+  if (identical && any) result_.identical.push_back(label);
   if (!pair->active.empty()) pairs_.push_back(std::move(pair));
   return absl::OkStatus();
 }
@@ -313,6 +314,12 @@ absl::StatusOr<Comparison> Comparer::Run(const Revision& base, const Revision& h
     programs[is_head] = *std::move(built);
   }
   RETURN_IF_ERROR(Plan(programs[0], programs[1]));
+  if (benchmarks_.empty()) {
+    // a gate that looks at nothing would pass
+    return absl::InvalidArgumentError(absl::StrCat("no benchmark in ", programs[1].size(), " programs of the head and ",
+                                                   programs[0].size(), " of the base fits --filter='", options_.filter,
+                                                   "' and --skip='", options_.skip, "'"));
+  }
   for (const std::string& label : result_.identical) Say(absl::StrCat(label, ": identical programs, not run"));
   for (const auto& pair : pairs_) {
     Say(absl::StrCat(pair->base->label, ": comparing the outputs of ", pair->active.size(), " benchmarks"));

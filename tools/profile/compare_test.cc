@@ -77,6 +77,10 @@ TEST_F(CompareTest, FiltersAndSkips) {
   const Comparison comparison = Run();
   ASSERT_EQ(comparison.benchmarks.size(), 1);
   EXPECT_EQ(comparison.benchmarks[0].name, "same");
+  options_.filter = "nothing like it";
+  EXPECT_EQ(
+      Compare(base_, head_, options_, &builder_, &runner_, nullptr).status().message(),
+      "no benchmark in 2 programs of the head and 2 of the base fits --filter='nothing like it' and --skip='slow'");
   options_.filter = "(";
   EXPECT_TRUE(absl::IsInvalidArgument(Compare(base_, head_, options_, &builder_, &runner_, nullptr).status()));
 }
