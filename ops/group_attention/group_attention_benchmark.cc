@@ -20,7 +20,7 @@
 #include "ops/group_attention/attention_compositions.h"
 #include "ops/group_attention/group_attention.h"
 #include "ops/testing/benchmark_outputs.h"
-#include "ops/testing/machine_peaks.h"
+#include "ops/testing/benchmark_work.h"
 
 namespace ops {
 namespace {
@@ -85,18 +85,7 @@ void Count(benchmark::State& state, const Sizes& sizes, Direction direction, int
   const bool is_forward = direction == Direction::kForward;
   // read 3 and write 1; then read 3 and 1 and write 3
   const double flop = pairs * (is_forward ? 4 : 14), bytes = tokens * (is_forward ? 4 : 11);
-  const testing::MachinePeaks& peaks = testing::MeasuredMachinePeaks(threads);
-  using benchmark::Counter;
-  const auto rate = [&](double of_a_call) { return Counter(of_a_call, Counter::kIsIterationInvariantRate); };
-  state.counters["peak_FLOP/s"] = peaks.flops_per_second;
-  state.counters["peak_B/s"] = peaks.bytes_per_second;
-  state.counters["FLOP"] = flop;
-  state.counters["bytes"] = bytes;
-  state.counters["FLOP/s"] = rate(flop);
-  state.counters["B/s"] = rate(bytes);
-  state.counters["of_flops"] = rate(flop / peaks.flops_per_second);
-  state.counters["of_copy"] = rate(bytes / peaks.bytes_per_second);
-  state.counters["roofline"] = rate(std::max(flop / peaks.flops_per_second, bytes / peaks.bytes_per_second));
+  testing::CountWork(flop, bytes, threads, &state);
 }
 
 void Run(benchmark::State& state, const Implementation& implementation, const Sizes& sizes, at::ScalarType type,

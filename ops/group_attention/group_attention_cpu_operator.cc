@@ -8,26 +8,12 @@
 #include "ops/group_attention/group_attention_checks.h"
 #include "ops/group_attention/group_attention_cpu.h"
 #include "ops/group_attention/group_attention_sizes.h"
+#include "ops/with_type_of.h"
 
 namespace ops {
 namespace {
 
 using at::Tensor;
-
-// Calls body(T()) with the kernels' type that has the bits of `type`.
-template <typename Body>
-void WithTypeOf(at::ScalarType type, Body body) {
-  switch (type) {
-    case at::kFloat:
-      return body(float());
-    case at::kDouble:
-      return body(double());
-    case at::kHalf:
-      return body(HalfBits());
-    default:
-      return body(BFloat16Bits());
-  }
-}
 
 // Tasks that are worth waking a thread for: about 20 microseconds of multiply-adds and copies on one core.
 int64_t Grain(const GroupAttentionSizes& sizes) {
@@ -41,7 +27,7 @@ Tensor ForwardOnCpu(const Tensor& qkv_in, int64_t heads, int64_t along) {
   const Tensor qkv = GroupAttentionTokens(qkv_in);
   const GroupAttentionStrides strides = GroupAttentionStridesOf(qkv);
   const Tensor output = at::empty({sizes.batch, sizes.instances, sizes.keypoints, sizes.hidden()}, qkv.options());
-  WithTypeOf(qkv.scalar_type(), [&](auto type) {
+  WithTypeOf<HalfBits, BFloat16Bits>(qkv.scalar_type(), [&](auto type) {
     using T = decltype(type);
     const T* in = static_cast<const T*>(qkv.const_data_ptr());
     T* out = static_cast<T*>(output.mutable_data_ptr());
@@ -58,7 +44,7 @@ Tensor BackwardOnCpu(const Tensor& grad_output_in, const Tensor& qkv_in, int64_t
   const Tensor qkv = GroupAttentionTokens(qkv_in), grad_output = grad_output_in.contiguous();
   const GroupAttentionStrides strides = GroupAttentionStridesOf(qkv);
   const Tensor grad_qkv = at::empty(qkv.sizes(), qkv.options());
-  WithTypeOf(qkv.scalar_type(), [&](auto type) {
+  WithTypeOf<HalfBits, BFloat16Bits>(qkv.scalar_type(), [&](auto type) {
     using T = decltype(type);
     const T *in = static_cast<const T*>(qkv.const_data_ptr()),
             *grad = static_cast<const T*>(grad_output.const_data_ptr());

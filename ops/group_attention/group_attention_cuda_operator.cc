@@ -10,26 +10,12 @@
 
 #include "ops/group_attention/group_attention_checks.h"
 #include "ops/group_attention/group_attention_cuda.h"
+#include "ops/with_type_of.h"
 
 namespace ops {
 namespace {
 
 using at::Tensor;
-
-// Calls body(T()) with the kernels' type that has the bits of `type`.
-template <typename Body>
-void WithTypeOf(at::ScalarType type, Body body) {
-  switch (type) {
-    case at::kFloat:
-      return body(float());
-    case at::kDouble:
-      return body(double());
-    case at::kHalf:
-      return body(__half());
-    default:
-      return body(__nv_bfloat16());
-  }
-}
 
 template <typename T>
 void CheckFits(const GroupAttentionSizes& sizes, const Tensor& qkv) {
@@ -44,7 +30,7 @@ Tensor ForwardOnCuda(const Tensor& qkv_in, int64_t heads, int64_t along) {
   const c10::cuda::CUDAGuard guard(qkv_in.device());
   const Tensor qkv = GroupAttentionTokens(qkv_in);
   const Tensor output = at::empty({sizes.batch, sizes.instances, sizes.keypoints, sizes.hidden()}, qkv.options());
-  WithTypeOf(qkv.scalar_type(), [&](auto type) {
+  WithTypeOf<__half, __nv_bfloat16>(qkv.scalar_type(), [&](auto type) {
     using T = decltype(type);
     CheckFits<T>(sizes, qkv);
     C10_CUDA_CHECK(
@@ -60,7 +46,7 @@ Tensor BackwardOnCuda(const Tensor& grad_output_in, const Tensor& qkv_in, int64_
   const c10::cuda::CUDAGuard guard(qkv_in.device());
   const Tensor qkv = GroupAttentionTokens(qkv_in), grad_output = grad_output_in.contiguous();
   const Tensor grad_qkv = at::empty(qkv.sizes(), qkv.options());
-  WithTypeOf(qkv.scalar_type(), [&](auto type) {
+  WithTypeOf<__half, __nv_bfloat16>(qkv.scalar_type(), [&](auto type) {
     using T = decltype(type);
     CheckFits<T>(sizes, qkv);
     C10_CUDA_CHECK(

@@ -32,6 +32,7 @@
 #include "ops/ms_deform_attn/grid_sampler_composition.h"
 #include "ops/ms_deform_attn/ms_deform_attn.h"
 #include "ops/testing/benchmark_outputs.h"
+#include "ops/testing/benchmark_work.h"
 #include "ops/testing/machine_peaks.h"
 
 namespace ops {
@@ -199,16 +200,7 @@ void Count(const Implementation& implementation, const Inputs& in, Direction dir
     flop *= 2;
     bytes += static_cast<double>(in.value.nbytes() + in.weights.nbytes() + in.locations.nbytes());
   }
-  const testing::MachinePeaks& peaks = testing::MeasuredMachinePeaks(use.threads);
-  using benchmark::Counter;
-  const auto rate = [&](double of_a_call) { return Counter(of_a_call, Counter::kIsIterationInvariantRate); };
-  state->counters["FLOP"] = flop;
-  state->counters["bytes"] = bytes;
-  state->counters["FLOP/s"] = rate(flop);
-  state->counters["B/s"] = rate(bytes);
-  state->counters["of_flops"] = rate(flop / peaks.flops_per_second);
-  state->counters["of_copy"] = rate(bytes / peaks.bytes_per_second);
-  state->counters["roofline"] = rate(std::max(flop / peaks.flops_per_second, bytes / peaks.bytes_per_second));
+  testing::CountWork(flop, bytes, use.threads, state);
 }
 
 void Forward(benchmark::State& state, const Implementation& implementation, const Use& use, Where where,

@@ -9,6 +9,7 @@
 #include "ops/ms_deform_attn/ms_deform_attn_checks.h"
 #include "ops/ms_deform_attn/ms_deform_attn_cpu.h"
 #include "ops/ms_deform_attn/ms_deform_attn_sizes.h"
+#include "ops/with_type_of.h"
 
 namespace ops {
 namespace {
@@ -18,21 +19,6 @@ using at::Tensor;
 void CheckFits(const MsDeformAttnSizes& sizes, const Tensor& value) {
   TORCH_CHECK(MsDeformAttnFits(sizes), "ms_deform_attn: value is ", value.sizes(),
               ", expected fewer than 2^30 elements in a head with a border around each level");
-}
-
-// Calls body(T()) with the kernels' type that has the bits of `type`.
-template <typename Body>
-void WithTypeOf(at::ScalarType type, Body body) {
-  switch (type) {
-    case at::kFloat:
-      return body(float());
-    case at::kDouble:
-      return body(double());
-    case at::kHalf:
-      return body(Half());
-    default:
-      return body(BFloat16());
-  }
 }
 
 template <typename T>
@@ -112,7 +98,7 @@ Tensor Forward(const AnyArguments& in) {
       at::empty({in.sizes.batch, in.sizes.queries, in.sizes.heads * in.sizes.channels}, in.value.options());
   // a chunk copies the heads it touches, each for the price of about size / 10 queries: it should have more than that
   const int64_t grain = in.sizes.size / 4 + 1;
-  WithTypeOf(in.value.scalar_type(), [&](auto type) {
+  WithTypeOf<Half, BFloat16>(in.value.scalar_type(), [&](auto type) {
     using T = decltype(type);
     const auto kernels = in.template Kernels<T>();
     T* out = MutablePointer<T>(output);
@@ -133,7 +119,7 @@ Gradients Backward(const AnyArguments& in, const Tensor& grad_output_in, const T
   CheckMsDeformAttnGradOutput(in.sizes, grad_output, in.value);
   const Gradients gradients = {at::empty_like(in.value), at::empty_like(in.positions), at::empty_like(in.weights),
                                grad_reference_points};
-  WithTypeOf(in.value.scalar_type(), [&](auto type) {
+  WithTypeOf<Half, BFloat16>(in.value.scalar_type(), [&](auto type) {
     using T = decltype(type);
     using Real = MsDeformAttnCpuReal<T>;
     const auto kernels = in.template Kernels<T>();

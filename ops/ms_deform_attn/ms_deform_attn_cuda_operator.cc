@@ -16,26 +16,12 @@
 
 #include "ops/ms_deform_attn/ms_deform_attn_checks.h"
 #include "ops/ms_deform_attn/ms_deform_attn_cuda.h"
+#include "ops/with_type_of.h"
 
 namespace ops {
 namespace {
 
 using at::Tensor;
-
-// Calls body(T()) with the kernels' type that has the bits of `type`.
-template <typename Body>
-void WithTypeOf(at::ScalarType type, Body body) {
-  switch (type) {
-    case at::kFloat:
-      return body(float());
-    case at::kDouble:
-      return body(double());
-    case at::kHalf:
-      return body(__half());
-    default:
-      return body(__nv_bfloat16());
-  }
-}
 
 template <typename T>
 T* Pointer(const Tensor& tensor) {
@@ -146,7 +132,7 @@ Tensor ForwardOnCuda(const Tensor& value, const Tensor& spatial_shapes, const Te
   const Arguments in(value, spatial_shapes, level_start_index, sampling_locations, attention_weights);
   const c10::cuda::CUDAGuard guard(in.value.device());
   const Tensor output = EmptyOutput(in.sizes, in.value);
-  WithTypeOf(in.value.scalar_type(), [&](auto type) {
+  WithTypeOf<__half, __nv_bfloat16>(in.value.scalar_type(), [&](auto type) {
     using T = decltype(type);
     C10_CUDA_CHECK(
         LaunchMsDeformAttnForward(in.sizes, in.Pointers<T>(), Pointer<T>(output), c10::cuda::getCurrentCUDAStream()));
@@ -162,7 +148,7 @@ std::tuple<Tensor, Tensor, Tensor> BackwardOnCuda(const Tensor& grad_output_in, 
   const c10::cuda::CUDAGuard guard(in.value.device());
   const ValueGradient grad_value(in.sizes, in.value, in.locations);
   const Tensor grad_locations = at::empty_like(in.locations), grad_weights = at::empty_like(in.weights);
-  WithTypeOf(in.value.scalar_type(), [&](auto type) {
+  WithTypeOf<__half, __nv_bfloat16>(in.value.scalar_type(), [&](auto type) {
     using T = decltype(type);
     using Real = MsDeformAttnReal<T>;
     const MsDeformAttnGradients<Real> out = {Pointer<Real>(grad_value.gradient), Pointer<Real>(grad_locations),
@@ -181,7 +167,7 @@ Tensor FusedForwardOnCuda(const Tensor& value, const Tensor& spatial_shapes, con
                           attention_logits);
   const c10::cuda::CUDAGuard guard(in.value.device());
   const Tensor output = EmptyOutput(in.checked.sizes, in.value);
-  WithTypeOf(in.value.scalar_type(), [&](auto type) {
+  WithTypeOf<__half, __nv_bfloat16>(in.value.scalar_type(), [&](auto type) {
     using T = decltype(type);
     C10_CUDA_CHECK(LaunchMsDeformAttnFusedForward(in.checked.sizes, in.checked.reference, in.Pointers<T>(),
                                                   Pointer<T>(output), c10::cuda::getCurrentCUDAStream()));
@@ -202,7 +188,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> FusedBackwardOnCuda(
   const Tensor grad_offsets = at::empty_like(in.offsets), grad_logits = at::empty_like(in.logits);
   const Tensor grad_reference =
       reference_points_need_grad ? at::empty_like(in.reference) : at::empty({0}, in.reference.options());
-  WithTypeOf(in.value.scalar_type(), [&](auto type) {
+  WithTypeOf<__half, __nv_bfloat16>(in.value.scalar_type(), [&](auto type) {
     using T = decltype(type);
     using Real = MsDeformAttnReal<T>;
     const MsDeformAttnFusedGradients<Real> out = {Pointer<Real>(grad_value.gradient),
